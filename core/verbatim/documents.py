@@ -1,0 +1,74 @@
+"""The base of every document that crosses a boundary: frozen, strict, with one canonical byte form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from verbatim.errors import ContractError, problems_of
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, 64 lower-case hexadecimal digits")]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A point in time; one without a zone is taken as UTC."""
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(tz=UTC)
+
+
+class Document(BaseModel):
+    """A frozen JSON document; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
+
+    def canonical(self) -> bytes:
+        """Return the one byte form that digests are made of: UTF-8 JSON, sorted keys, no white space."""
+        return json.dumps(
+            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+
+    def content_digest(self) -> str:
+        """Return the SHA-256 of the canonical form, as 64 hexadecimal digits."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    @classmethod
+    def parse(cls, content: bytes | str, *, source: str) -> Self:
+        """Read a document that the platform wrote.
+
+        Args:
+            content: JSON text.
+            source: Where it came from, for the error's text.
+
+        Raises:
+            ContractError: It is not JSON or not this document.
+        """
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            first = "; ".join(str(problem) for problem in problems_of(error)[:3])
+            raise ContractError(f"{source} is not a readable {cls.__name__}: {first}") from None
+
+
+class FileRef(Document):
+    """A file of a directory, by content."""
+
+    path: str = Field(description="relative POSIX path")
+    size: int = Field(ge=0, description="bytes")
+    sha256: Sha256
+
+
+def tree_digest(files: tuple[FileRef, ...]) -> str:
+    """Return one SHA-256 for a directory: over its files' paths and digests in path order; 64 hexadecimal digits."""
+    lines = (f"{file.sha256} {file.path}\n" for file in files)
+    return hashlib.sha256("".join(sorted(lines, key=lambda line: line[65:])).encode()).hexdigest()

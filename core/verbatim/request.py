@@ -1,0 +1,307 @@
+"""The run request: what a user writes. Small, with defaults, strict.
+
+These models are the one definition of the conf; the JSON Schema, the reference in docs/conf.md and the trigger form are
+generated from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from verbatim.documents import Document, Moment
+from verbatim.errors import Problem, RequestError, problems_of
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _; at most 63 characters"),
+]
+Scalar = str | int | float | bool | None
+Parameter = Scalar | list[Any] | dict[str, Any]
+
+_MEMORY = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd])$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_memory(text: str) -> int:
+    """Return the bytes that ``512m``, ``4g`` or ``1048576`` name; units are powers of 1024.
+
+    Raises:
+        ValueError: The text is not a positive amount of memory.
+    """
+    match = _MEMORY.match(text.strip())
+    amount = int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ")) if match else 0
+    if amount <= 0:
+        raise ValueError("a positive amount of memory such as '512m' or '4g'")
+    return amount
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the duration that ``90s``, ``30m``, ``2h`` or ``30d`` names.
+
+    Raises:
+        ValueError: The text is not a positive duration.
+    """
+    match = _DURATION.match(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0
+    if seconds <= 0:
+        raise ValueError("a positive duration such as '90s', '30m', '2h' or '30d'")
+    return timedelta(seconds=seconds)
+
+
+def _relative(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ValueError("a relative path inside the code, without '..'")
+    return str(parts)
+
+
+class CodeRequest(Document):
+    """Where the training code is."""
+
+    url: str = Field(min_length=1, description="a git URL (https, ssh, file) or a directory")
+    ref: str | None = Field(None, description="branch, tag or commit; the remote's default branch if not given")
+    subdirectory: str = Field(".", description="the project's directory in the repository")
+
+    _subdirectory = field_validator("subdirectory")(_relative)
+
+    @field_validator("url", "ref")
+    @classmethod
+    def _never_an_option(cls, value: str | None) -> str | None:
+        if value is not None and (value.startswith("-") or any(ord(char) < 32 for char in value)):
+            raise ValueError("text that does not begin with '-' and has no control characters")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _no_credential(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme in {"http", "https"} and (parts.username or parts.password):
+            raise ValueError("a URL without a user or password in it; credentials belong in an Airflow connection")
+        return value
+
+
+class FileSource(Document):
+    """A directory or file that the platform's machine can read."""
+
+    uri: str = Field(pattern=r"^file:///.+", description="file:///path/; a directory ends in / or is found to be one")
+
+
+class S3Source(Document):
+    """A prefix or object in an S3-compatible store."""
+
+    uri: str = Field(pattern=r"^s3://[^/]+/.*", description="s3://bucket/prefix/")
+    connection: str = Field(min_length=1, description="Airflow connection (amazon provider) that may read it")
+
+
+class ChannelRequest(Document):
+    """One named input dataset, from exactly one source."""
+
+    file: FileSource | None = None
+    s3: S3Source | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(source is not None for source in (self.file, self.s3)) != 1:
+            raise ValueError("exactly one of the sources 'file' and 's3'")
+        return self
+
+    @property
+    def source(self) -> FileSource | S3Source:
+        """The one source that is set."""
+        source = self.file or self.s3
+        assert source is not None
+        return source
+
+
+class MetricDefinition(Document):
+    """A metric read from the output by a regular expression, as SageMaker's MetricDefinitions."""
+
+    name: str = Field(min_length=1)
+    regex: str = Field(min_length=1, description="one group, which holds the number")
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles_with_a_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"a regular expression ({error})") from None
+        if groups < 1:
+            raise ValueError("a regular expression with one (group) around the number")
+        return value
+
+
+class Gate(Document):
+    """A condition on the last value of one metric; both bounds are inclusive."""
+
+    metric: str = Field(min_length=1)
+    min: float | None = Field(None, allow_inf_nan=False)
+    max: float | None = Field(None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a 'min', a 'max' or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("'min' not above 'max'")
+        return self
+
+    @property
+    def condition(self) -> str:
+        """The condition in words, such as ``val_auc >= 0.8``."""
+        if self.max is None:
+            return f"{self.metric} >= {self.min:g}"
+        if self.min is None:
+            return f"{self.metric} <= {self.max:g}"
+        return f"{self.min:g} <= {self.metric} <= {self.max:g}"
+
+
+class Evaluation(Document):
+    """How the trained model is evaluated besides the metrics that training reports."""
+
+    command: str | list[str] | None = Field(None, description="run after training, with the model directory and the data")
+
+
+class ModelRequest(Document):
+    """What the model is called, and where else it goes."""
+
+    name: Name | None = Field(None, description="the experiment's name if not given")
+    destination: str | None = Field(
+        None, pattern=r"^(s3://[^/]+/.*|file:///.+)", description="s3:// or file:// prefix; the files are also put there"
+    )
+    connection: str | None = Field(None, description="Airflow connection that may write an s3:// destination")
+
+    @model_validator(mode="after")
+    def _destination_has_its_connection(self) -> Self:
+        if (self.destination or "").startswith("s3://") and not self.connection:
+            raise ValueError("a 'connection' beside an s3:// destination")
+        return self
+
+
+class Resources(Document):
+    """Limits of the containers that run the user's code."""
+
+    cpus: float | None = Field(None, gt=0, description="all cores if not given")
+    memory: str = Field("4g", description="such as '512m' or '4g'")
+    gpus: int = Field(0, ge=0)
+    timeout: str = Field("24h", description="such as '30m' or '2h'; the training is stopped after it")
+    network: Literal["full", "none"] = Field("full", description="'none': no network while the user's command runs")
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _memory(cls, value: Any) -> Any:
+        parse_memory(str(value))
+        return str(value)
+
+    @field_validator("timeout")
+    @classmethod
+    def _timeout(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit in bytes."""
+        return parse_memory(self.memory)
+
+    @property
+    def timeout_s(self) -> float:
+        """The time limit in seconds."""
+        return parse_duration(self.timeout).total_seconds()
+
+
+class EnvironmentRequest(Document):
+    """How the user's dependencies are resolved."""
+
+    as_of: Literal["now"] | Moment = Field("now", description="'now', or a date: only releases up to it are considered")
+
+
+class Retention(Document):
+    """How long what did not pass is kept."""
+
+    rejected: str = Field("30d", description="a run that failed its gates may be deleted after this")
+
+    @field_validator("rejected")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+
+def _code_from_text(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
+class RunRequest(Document):
+    """The conf of one run."""
+
+    experiment: Name | None = Field(None, description="a named line of work; from the code's name if not given")
+    code: Annotated[CodeRequest, BeforeValidator(_code_from_text)] = Field(description="a URL, or an object with url, ref, subdirectory")
+    command: str | list[str] | None = Field(None, description="how training starts; detected if not given. Text is run by a shell, a list as it is")
+    parameters: dict[str, Parameter] = Field(default_factory=dict, description="argv, JSON file and environment of the training")
+    data: dict[Name, ChannelRequest] = Field(default_factory=dict, description="channels: named input datasets")
+    as_of: Moment | None = Field(None, description="data as of this moment; now if not given")
+    validation: dict[Name, str] = Field(default_factory=dict, description="channel to Great Expectations suite, a JSON file in the code")
+    metrics: tuple[MetricDefinition, ...] = Field((), description="metrics to read from the output, besides the built-in ways")
+    evaluation: Evaluation = Evaluation()
+    gates: tuple[Gate, ...] = ()
+    model: ModelRequest | None = Field(ModelRequest(), description="null: the run makes no model")
+    promotion: Literal["none", "auto", "manual"] = Field("none", description="auto: becomes champion when all gates pass; manual: a person promotes it")
+    resources: Resources = Resources()
+    environment: EnvironmentRequest = EnvironmentRequest()
+    seed: int = Field(42, ge=0, lt=2**32)
+    retention: Retention = Retention()
+
+    @field_validator("validation")
+    @classmethod
+    def _suites_are_inside(cls, value: dict[str, str]) -> dict[str, str]:
+        return {channel: _relative(path) for channel, path in value.items()}
+
+    @model_validator(mode="after")
+    def _validated_channels_exist(self) -> Self:
+        unknown = sorted(set(self.validation) - set(self.data))
+        if unknown:
+            raise ValueError(f"every channel under 'validation' to be one of 'data' (not so: {', '.join(unknown)})")
+        return self
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment's name, given or taken from the code's."""
+        return self.experiment or _name_from(self.code)
+
+
+def _name_from(code: CodeRequest) -> str:
+    path = PurePosixPath(urlsplit(code.url).path.rstrip("/") or code.url)
+    last = PurePosixPath(code.subdirectory).name or path.name.removesuffix(".git")
+    return re.sub(r"[^a-z0-9_-]+", "-", last.lower()).strip("-_")[:63] or "default"
+
+
+def parse_request(conf: Mapping[str, Any]) -> RunRequest:
+    """Read a conf.
+
+    Args:
+        conf: The JSON object; a top-level ``null`` stands for "not given" everywhere but in ``model``.
+
+    Raises:
+        RequestError: With every problem, each naming the field, what was expected and what came.
+    """
+    given = {key: value for key, value in conf.items() if value is not None or key == "model"}
+    try:
+        return RunRequest.model_validate(given)
+    except ValidationError as error:
+        raise RequestError(problems_of(error)) from None
+
+
+__all__ = [
+    "ChannelRequest", "CodeRequest", "EnvironmentRequest", "Evaluation", "FileSource", "Gate", "MetricDefinition",
+    "ModelRequest", "Name", "Parameter", "Problem", "Resources", "Retention", "RunRequest", "S3Source",
+    "parse_duration", "parse_memory", "parse_request",
+]

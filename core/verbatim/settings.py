@@ -1,0 +1,98 @@
+"""Platform settings: config/platform.yaml and the environment variables that override it.
+
+Read by workers, the CLI and the plugin; never by the runner, which learns all it needs from its stage request.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from verbatim.documents import Document
+from verbatim.errors import PlatformFault, problems_of
+
+
+class DockerSettings(Document):
+    """Where and how containers run."""
+
+    image: str = "verbatim-runner:latest"
+    connection: str | None = Field(None, description="Airflow docker connection; the local daemon if not given")
+    network: str = "bridge"
+
+
+class Connections(Document):
+    """Which Airflow connections a conf may name; nothing else can be reached with the platform's credentials."""
+
+    data: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+
+
+class Files(Document):
+    """Which directories of the platform's machine a conf may name; ``*`` stands for all."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+class PlatformSettings(Document):
+    """The platform's settings."""
+
+    store_url: str = Field(description="file:///… or s3://bucket/prefix")
+    store_connection: str | None = Field(None, description="Airflow connection (amazon provider) of an s3:// store")
+    catalog_url: str = Field(description="SQLAlchemy URL: sqlite:////… or postgresql+psycopg2://…")
+    engine: Literal["auto", "docker", "process"] = "auto"
+    docker: DockerSettings = DockerSettings()
+    runner: str = Field("dist/verbatim-runner.pyz", description="the zipapp, for the process engine")
+    cache_dir: str = Field(description="environments and packages, kept between runs")
+    connections: Connections = Connections()
+    files: Files = Files()
+
+
+ENVIRONMENT = {
+    "VERBATIM_STORE_URL": "store_url",
+    "VERBATIM_CATALOG_URL": "catalog_url",
+    "VERBATIM_ENGINE": "engine",
+    "VERBATIM_RUNNER": "runner",
+    "VERBATIM_CACHE_DIR": "cache_dir",
+}
+"""Environment variables that override the file; ``VERBATIM_CONFIG`` names the file, ``VERBATIM_HOME`` the embedded platform's directory."""
+
+
+def load_settings(path: Path | None = None) -> PlatformSettings:
+    """Read the platform's settings.
+
+    ``${NAME}`` in the file's values is replaced from the environment. Without an own value, store, catalog and cache
+    lie under ``VERBATIM_HOME`` (default ``.verbatim``).
+
+    Args:
+        path: The file; ``VERBATIM_CONFIG`` or ``config/platform.yaml`` if not given.
+
+    Raises:
+        PlatformFault: The file cannot be read, or has a wrong value; every one is named.
+    """
+    file = path or Path(os.environ.get("VERBATIM_CONFIG", "config/platform.yaml"))
+    home = Path(os.environ.get("VERBATIM_HOME", ".verbatim")).resolve()
+    values = {
+        "store_url": f"file://{home}/store",
+        "catalog_url": f"sqlite:///{home}/catalog.db",
+        "cache_dir": str(home / "cache"),
+    }
+    try:
+        values |= yaml.safe_load(os.path.expandvars(file.read_text())) or {}
+    except FileNotFoundError:
+        if path or "VERBATIM_CONFIG" in os.environ:
+            raise PlatformFault(f"the settings file {file} is not there; VERBATIM_CONFIG names it") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise PlatformFault(f"the settings file {file} cannot be read: {error}") from None
+    values |= {field: os.environ[name] for name, field in ENVIRONMENT.items() if os.environ.get(name)}
+    try:
+        return PlatformSettings.model_validate(values)
+    except ValidationError as error:
+        raise PlatformFault("\n".join([f"the settings in {file} are wrong:", *map(str, problems_of(error))])) from None
+
+
+

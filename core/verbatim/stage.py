@@ -1,0 +1,257 @@
+"""Stage requests and results: the protocol between the orchestrator and the runner.
+
+A stage is a function from a ``StageRequest`` to a ``StageResult``, both JSON documents in the store. The result is the only
+thing that crosses back; an exit code tells whether to expect one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from verbatim.documents import Document, FileRef, Moment, Sha256
+from verbatim.gates import GateResult
+from verbatim.metrics import MetricSummary
+from verbatim.spec import RunSpec
+
+StageName = Literal["pin", "extract", "prepare", "validate", "train", "evaluate", "register", "promote"]
+STAGES: tuple[StageName, ...] = ("pin", "extract", "prepare", "validate", "train", "evaluate", "register", "promote")
+RUNNER_STAGES: tuple[StageName, ...] = ("extract", "prepare", "validate", "train", "evaluate", "register")
+
+EngineName = Literal["docker", "process"]
+
+
+class SnapshotRef(Document):
+    """A dataset snapshot by digest, with its size."""
+
+    digest: Sha256 = Field(description="digest of the snapshot document, which is a blob")
+    files: int
+    bytes: int
+    rows: int | None = Field(None, description="None where the files are in no format whose rows can be counted")
+    reused: bool = False
+
+
+class PinOutputs(Document):
+    """What pinning made."""
+
+    stage: Literal["pin"] = "pin"
+    spec_digest: Sha256
+
+
+class ExtractOutputs(Document):
+    """The channels' snapshots."""
+
+    stage: Literal["extract"] = "extract"
+    snapshots: dict[str, SnapshotRef]
+
+
+class CodeRef(Document):
+    """The code blob: a deterministic tar archive."""
+
+    digest: Sha256
+    bytes: int
+    commit: str | None
+    files: int
+
+
+class EnvironmentRef(Document):
+    """The user's environment."""
+
+    lock_digest: Sha256 = Field(description="digest of the lock, a requirements file with hashes, which is a blob")
+    python: str = Field(description="full version, such as 3.11.2")
+    packages: int
+    declared_by: str = Field(description="what the dependencies were read from: requirements.txt, pyproject.toml or imports")
+    cached: bool = Field(description="whether an environment of this lock was there already")
+
+
+class Entry(Document):
+    """How training is started, and why so."""
+
+    argv: tuple[str, ...] = Field(description="before parameters are appended; placeholders not yet filled in")
+    appends_parameters: bool = Field(description="whether parameters follow as --key value")
+    found_by: str = Field(description="the rule that decided, in words")
+
+
+class PrepareOutputs(Document):
+    """Code and environment."""
+
+    stage: Literal["prepare"] = "prepare"
+    code: CodeRef
+    environment: EnvironmentRef
+    entry: Entry
+
+
+class FailedExpectation(Document):
+    """One expectation that a snapshot does not meet."""
+
+    expectation: str
+    column: str | None
+    observed: str
+
+
+class SuiteResult(Document):
+    """One suite over one channel."""
+
+    passed: bool
+    evaluated: int
+    failed: tuple[FailedExpectation, ...]
+    result: FileRef = Field(description="Great Expectations' full result as JSON, a blob")
+    data_docs: FileRef | None = Field(None, description="a self-contained HTML page, a blob")
+
+
+class ValidateOutputs(Document):
+    """Suite results by channel."""
+
+    stage: Literal["validate"] = "validate"
+    results: dict[str, SuiteResult]
+
+
+class Usage(Document):
+    """What the user's command used."""
+
+    duration_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+
+
+class TrainOutputs(Document):
+    """What training made."""
+
+    stage: Literal["train"] = "train"
+    command: tuple[str, ...]
+    metrics: dict[str, MetricSummary]
+    points: int = Field(description="metric points stored")
+    model: tuple[FileRef, ...]
+    artifacts: tuple[FileRef, ...]
+    log: FileRef
+    usage: Usage
+
+
+class EvaluateOutputs(Document):
+    """The gates' verdict."""
+
+    stage: Literal["evaluate"] = "evaluate"
+    metrics: dict[str, float] = Field(description="last values that the gates were judged on")
+    gates: tuple[GateResult, ...]
+    passed: bool
+    artifacts: tuple[FileRef, ...] = ()
+
+
+class RegisterOutputs(Document):
+    """The model version, or None where the run makes no model."""
+
+    stage: Literal["register"] = "register"
+    name: str | None
+    version: int | None
+    digest: Sha256 | None = Field(None, description="tree digest of the model's files")
+    status: Literal["candidate", "rejected"] | None = None
+    destination: str | None = None
+
+
+class PromoteOutputs(Document):
+    """What promotion did."""
+
+    stage: Literal["promote"] = "promote"
+    alias: str | None = None
+    reason: str
+
+
+Outputs = Annotated[
+    PinOutputs | ExtractOutputs | PrepareOutputs | ValidateOutputs | TrainOutputs | EvaluateOutputs | RegisterOutputs | PromoteOutputs,
+    Field(discriminator="stage"),
+]
+
+
+class StageError(Document):
+    """Why a stage failed, as data."""
+
+    kind: Literal["user", "platform", "expectation", "gate", "stopped"]
+    message: str
+    field: str | None = None
+
+
+class StageResult(Document):
+    """What a stage did. With ``state`` failed, ``error`` says why; ``outputs`` may still be there (gates, expectations)."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    stage: StageName
+    try_number: int
+    state: Literal["succeeded", "failed"]
+    started_at: Moment
+    finished_at: Moment
+    engine: EngineName | Literal["worker"] = Field(description="where it ran; 'worker': in the Airflow worker itself")
+    warnings: tuple[str, ...] = ()
+    error: StageError | None = None
+    outputs: Outputs | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to finish."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class StageRequest(Document):
+    """What a stage is asked to do. It holds no secret: those come in ``StageSecrets``, beside it."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    stage: StageName
+    try_number: int = Field(ge=1)
+    spec: RunSpec
+    inputs: dict[StageName, StageResult] = Field(default_factory=dict, description="results of the stages before it")
+    store_url: str = Field(description="the store as this stage sees it: file:///… or s3://bucket/prefix")
+    engine: EngineName
+    cache_dir: str = Field(description="directory for environments and packages that outlives the stage")
+    model_version: int | None = Field(None, description="register: the version that the catalog allotted")
+
+
+class S3Credentials(Document):
+    """How to reach one S3-compatible store. Values are shown as ``**********``."""
+
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """Return the values in clear under obstore's names."""
+        values = {
+            "access_key_id": self.access_key_id.get_secret_value() if self.access_key_id else None,
+            "secret_access_key": self.secret_access_key.get_secret_value() if self.secret_access_key else None,
+            "session_token": self.session_token.get_secret_value() if self.session_token else None,
+            "region": self.region or "us-east-1",
+            "endpoint": self.endpoint_url,
+            "virtual_hosted_style_request": "false" if self.endpoint_url else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class StageSecrets(Document):
+    """Credentials for one stage, handed over in a file that the user's uid cannot read; never stored, never logged."""
+
+    store: S3Credentials | None = None
+    connections: dict[str, S3Credentials] = Field(default_factory=dict, description="Airflow connection id to credentials")
+
+    def in_clear(self) -> bytes:
+        """Return JSON with the secrets in clear, for the hand-over alone."""
+
+
+        def clear(credentials: S3Credentials) -> dict[str, str | None]:
+            dumped = credentials.model_dump()
+            return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped.items()}
+
+        return json.dumps({
+            "store": clear(self.store) if self.store else None,
+            "connections": {name: clear(value) for name, value in self.connections.items()},
+        }).encode()
+
+    def values(self) -> tuple[str, ...]:
+        """Return every secret in clear, so that a log can be searched for them."""
+        found = []
+        for credentials in (*self.connections.values(), *([self.store] if self.store else [])):
+            found += [v.get_secret_value() for v in (credentials.secret_access_key, credentials.session_token) if v]
+        return tuple(found)

@@ -1,0 +1,73 @@
+"""Where each thing lies in the store: the only module that spells keys.
+
+::
+
+    blobs/sha256/<2>/<digest>               every file once
+    runs/<run_id>/spec.json                 frozen
+    runs/<run_id>/stages/<stage>/<n>.request.json
+    runs/<run_id>/stages/<stage>/<n>.json   result of the n-th try
+    runs/<run_id>/stages/<stage>/log/<n>-<segment>.log
+    runs/<run_id>/metrics/<n>-<segment>.jsonl
+    runs/<run_id>/manifest.json             written last, once
+    models/<name>/<version>/model.json      names blobs; never rewritten
+    indexes/<kind>/<digest>.json            what was made of an input before (snapshots by source, locks by requirements)
+"""
+
+from __future__ import annotations
+
+from verbatim.stage import StageName
+
+
+def blob(digest: str) -> str:
+    """Return the key of a blob by its SHA-256."""
+    return f"blobs/sha256/{digest[:2]}/{digest}"
+
+
+def run_prefix(run_id: str) -> str:
+    """Return the prefix of everything of a run."""
+    return f"runs/{run_id}"
+
+
+def spec(run_id: str) -> str:
+    """Return the key of a run's spec."""
+    return f"{run_prefix(run_id)}/spec.json"
+
+
+def stage_prefix(run_id: str, stage: StageName) -> str:
+    """Return the prefix of a stage's documents and log."""
+    return f"{run_prefix(run_id)}/stages/{stage}"
+
+
+def stage_request(run_id: str, stage: StageName, try_number: int) -> str:
+    """Return the key of what a try of a stage was asked."""
+    return f"{stage_prefix(run_id, stage)}/{try_number}.request.json"
+
+
+def stage_result(run_id: str, stage: StageName, try_number: int) -> str:
+    """Return the key of what a try of a stage answered."""
+    return f"{stage_prefix(run_id, stage)}/{try_number}.json"
+
+
+def log_prefix(run_id: str, stage: StageName) -> str:
+    """Return the prefix of a stage's log segments."""
+    return f"{stage_prefix(run_id, stage)}/log"
+
+
+def metrics_prefix(run_id: str) -> str:
+    """Return the prefix of a run's metric segments."""
+    return f"{run_prefix(run_id)}/metrics"
+
+
+def manifest(run_id: str) -> str:
+    """Return the key of a run's manifest."""
+    return f"{run_prefix(run_id)}/manifest.json"
+
+
+def model(name: str, version: int) -> str:
+    """Return the key of a model version's document."""
+    return f"models/{name}/{version}/model.json"
+
+
+def index(kind: str, digest: str) -> str:
+    """Return the key of an index entry: what was made of an input before."""
+    return f"indexes/{kind}/{digest}.json"

@@ -1,0 +1,225 @@
+"""The store: immutable, content-addressed blobs and the documents that name them; a local directory or S3.
+
+Writers upload blobs, verify them, and only then publish the one document that names them: a crash leaves garbage, never
+a half-visible thing. Knows nothing of stages; ``layout`` spells the keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+
+from verbatim.documents import Document, FileRef
+from verbatim.errors import NotFound, PlatformFault
+from verbatim.store import layout
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+    from verbatim.stage import S3Credentials
+
+D = TypeVar("D", bound=Document)
+
+CHUNK_BYTES = 4 * 1024 * 1024
+
+
+def open_object_store(url: str, credentials: S3Credentials | None = None) -> ObjectStore:
+    """Open the object store that a URL names.
+
+    Args:
+        url: ``file:///directory`` (made if it is not there) or ``s3://bucket/prefix``.
+        credentials: For S3; without them the ambient ones of the machine are used.
+
+    Raises:
+        PlatformFault: The URL is of no known kind.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        from obstore.store import LocalStore  # noqa: PLC0415 - opening S3 does not need it
+
+        directory = Path(unquote(parts.path))
+        directory.mkdir(parents=True, exist_ok=True)
+        return LocalStore(directory)
+    if parts.scheme == "s3":
+        from obstore.store import S3Store  # noqa: PLC0415 - S3 clients take time to load
+
+        options = credentials.options() if credentials else {}
+        client = {"timeout": "60s", "allow_http": options.get("endpoint", "").startswith("http://")}
+        return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, config=options, client_options=client)  # type: ignore[arg-type]
+    raise PlatformFault(f"a store URL begins with file:/// or s3://; got {url!r}")
+
+
+class Store:
+    """Blobs and documents.
+
+    Every method raises ``PlatformFault`` when the store does not answer, and ``NotFound`` for what is not there.
+
+    Args:
+        url: ``file:///directory`` or ``s3://bucket/prefix``.
+        credentials: For S3.
+    """
+
+    def __init__(self, url: str, credentials: S3Credentials | None = None) -> None:
+        self.url = url
+        self._objects = open_object_store(url, credentials)
+
+    @property
+    def local_root(self) -> Path | None:
+        """The directory of a local store, else None."""
+        parts = urlsplit(self.url)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    # Blobs
+
+    def put_file(self, path: Path, name: str | None = None) -> FileRef:
+        """Store a file's content once.
+
+        Args:
+            path: The file.
+            name: The path to record; the file's name if not given.
+
+        Returns:
+            Its name, size in bytes and SHA-256.
+        """
+        digest, size = hash_file(path)
+        key = layout.blob(digest)
+        if not self.exists(key):
+            with path.open("rb") as content:
+                self._put(key, content)
+            if self.size(key) != size:
+                raise PlatformFault(f"{path.name} changed while it was stored, or the store kept only a part of it")
+        return FileRef(path=name or path.name, size=size, sha256=digest)
+
+    def put_bytes(self, content: bytes, name: str) -> FileRef:
+        """Store bytes once, under the given name; returns the name, size and SHA-256."""
+        digest = hashlib.sha256(content).hexdigest()
+        key = layout.blob(digest)
+        if not self.exists(key):
+            self._put(key, content)
+        return FileRef(path=name, size=len(content), sha256=digest)
+
+    def get_blob(self, digest: str) -> bytes:
+        """Return a small blob's content."""
+        return self._get(layout.blob(digest))
+
+    def fetch_blob(self, digest: str, target: Path) -> None:
+        """Write a blob to a file, verified, appearing at its path only when it is whole; the parent is made.
+
+        Raises:
+            PlatformFault: The content does not have the digest.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        try:
+            hasher = hashlib.sha256()
+            with os.fdopen(descriptor, "wb") as out:
+                for chunk in self._stream(layout.blob(digest)):
+                    hasher.update(chunk)
+                    out.write(chunk)
+            if hasher.hexdigest() != digest:
+                raise PlatformFault(f"blob {digest} in {self.url} is damaged: its content has another digest")
+            Path(part).chmod(0o644)
+            Path(part).replace(target)
+        finally:
+            Path(part).unlink(missing_ok=True)
+
+    # Documents
+
+    def publish(self, key: str, document: Document) -> None:
+        """Write a document that must not be there yet; the same content once more is fine.
+
+        Raises:
+            PlatformFault: Another content is there already.
+        """
+        content = document.canonical()
+        try:
+            obstore.put(self._objects, key, content, mode="create")
+        except AlreadyExistsError:
+            if self._get(key) != content:
+                raise PlatformFault(f"{key} is there already, with another content; it is never rewritten") from None
+        except BaseError as error:
+            raise self._fault(error) from None
+
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Write bytes that may replace what is there: live segments and index entries only."""
+        self._put(key, content)
+
+    def read(self, key: str, kind: type[D]) -> D:
+        """Read a document.
+
+        Raises:
+            NotFound: It is not there.
+            ContractError: It cannot be read as one of this kind.
+        """
+        return kind.parse(self._get(key), source=key)
+
+    def read_bytes(self, key: str) -> bytes:
+        """Return an object's content."""
+        return self._get(key)
+
+    def exists(self, key: str) -> bool:
+        """Return whether an object is there."""
+        try:
+            obstore.head(self._objects, key)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except BaseError as error:
+            raise self._fault(error) from None
+        return True
+
+    def size(self, key: str) -> int:
+        """Return an object's size in bytes."""
+        try:
+            return int(obstore.head(self._objects, key)["size"])
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound(f"{key} is not in the store {self.url}") from None
+        except BaseError as error:
+            raise self._fault(error) from None
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix (a whole path segment), sorted."""
+        try:
+            found = [item["path"] for batch in obstore.list(self._objects, prefix) for item in batch]
+        except BaseError as error:
+            raise self._fault(error) from None
+        return sorted(found)
+
+    def _put(self, key: str, content: object) -> None:
+        try:
+            obstore.put(self._objects, key, content)  # type: ignore[arg-type]
+        except BaseError as error:
+            raise self._fault(error) from None
+
+    def _get(self, key: str) -> bytes:
+        return b"".join(self._stream(key))
+
+    def _stream(self, key: str) -> Iterator[bytes]:
+        try:
+            for chunk in obstore.get(self._objects, key).stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(chunk)
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound(f"{key} is not in the store {self.url}") from None
+        except BaseError as error:
+            raise self._fault(error) from None
+
+    def _fault(self, error: Exception) -> PlatformFault:
+        first = str(error).strip().splitlines()[0][:300]
+        return PlatformFault(f"the store {self.url} does not answer as it should: {first}")
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """Return a file's SHA-256 and its size in bytes."""
+    hasher, size = hashlib.sha256(), 0
+    with path.open("rb") as content:
+        while chunk := content.read(CHUNK_BYTES):
+            hasher.update(chunk)
+            size += len(chunk)
+    return hasher.hexdigest(), size
