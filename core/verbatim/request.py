@@ -193,7 +193,6 @@ class Resources(Document):
     memory: str = Field("4g", description="such as '512m' or '4g'")
     gpus: int = Field(0, ge=0)
     timeout: str = Field("24h", description="such as '30m' or '2h'; the training is stopped after it")
-    network: Literal["full", "none"] = Field("full", description="'none': no network while the user's command runs")
 
     @field_validator("memory", mode="before")
     @classmethod

@@ -1,0 +1,49 @@
+"""What a stage says: to standard output (the task's log) and to the stage's live stream in the store."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from verbatim.store import LiveWriter
+
+FLUSH_INTERVAL_S = 1.0
+
+
+class Console:
+    """Writes whole lines; the platform's own are told from the user's by their prefix.
+
+    Safe to use from several threads. A store that does not answer never stops a stage from speaking: the stream is
+    tried again at the next flush.
+    """
+
+    PREFIX = "[verbatim] "
+
+    def __init__(self, stream: LiveWriter | None = None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._flushed_at = 0.0
+
+    def say(self, text: str) -> None:
+        """Write a message of the platform, line by line."""
+        for line in text.splitlines():
+            self.line(f"{self.PREFIX}{line}")
+
+    def line(self, text: str) -> None:
+        """Write one line as it is."""
+        content = f"{text}\n".encode(errors="replace")
+        with self._lock:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            if self._stream:
+                self._stream.write(content)
+                if time.monotonic() - self._flushed_at >= FLUSH_INTERVAL_S:
+                    self._stream.flush()
+                    self._flushed_at = time.monotonic()
+
+    def flush(self) -> None:
+        """Make all that was said visible in the store."""
+        with self._lock:
+            if self._stream:
+                self._stream.flush()

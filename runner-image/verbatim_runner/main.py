@@ -1,0 +1,115 @@
+"""The runner's one command: run one stage from its request, write its result, exit with its code.
+
+``verbatim-runner stage --input DIR --work DIR`` finds ``request.json`` and ``secrets.json`` in the input directory; the
+secrets are deleted as soon as they are read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from verbatim.documents import now
+from verbatim.errors import ExpectationFailed, GateFailed, PlatformFault, Stopped, UserFault, VerbatimError
+from verbatim.exit_codes import ExitCode
+from verbatim.stage import Outputs, StageError, StageRequest, StageResult, StageSecrets
+from verbatim.store import LiveWriter, Store, layout
+from verbatim_runner.console import Console
+from verbatim_runner.isolation import Isolation
+from verbatim_runner.stage_context import StageContext, StageFailed
+
+
+def main() -> None:
+    """Run the stage that the arguments name."""
+    parser = argparse.ArgumentParser(prog="verbatim-runner", description="Runs one stage of a Verbatim run.")
+    stage = parser.add_subparsers(dest="command", required=True).add_parser("stage", help="run one stage")
+    stage.add_argument("--input", type=Path, required=True, help="directory with request.json and secrets.json")
+    stage.add_argument("--work", type=Path, required=True, help="directory to work in; emptied first and removed last")
+    arguments = parser.parse_args()
+    sys.exit(run_stage(arguments.input, arguments.work))
+
+
+def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
+    """Run one stage.
+
+    Args:
+        input_dir: Holds ``request.json`` and ``secrets.json``.
+        work_dir: A directory of the stage's own.
+
+    Returns:
+        The exit code; except for faults of the platform itself, a result document is in the store by then.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    started_at = now()
+    console = Console()
+    try:
+        request = StageRequest.parse((input_dir / "request.json").read_bytes(), source="request.json")
+        secrets_file = input_dir / "secrets.json"
+        secrets = StageSecrets.parse(secrets_file.read_bytes(), source="secrets.json")
+        secrets_file.unlink()
+        store = Store(request.store_url, secrets.store)
+    except (VerbatimError, OSError) as error:
+        console.say(f"platform fault: {error}")
+        return ExitCode.PLATFORM_FAULT
+    isolation = Isolation(switches=request.engine == "docker" and os.geteuid() == 0)
+    if store.local_root:
+        isolation.work_as_owner_of(store.local_root)
+    stream = LiveWriter(store, layout.log_prefix(request.run_id, request.stage), request.try_number, "log")
+    context = StageContext(request, secrets, store, Console(stream), isolation, work_dir)
+    outputs, failure = _attempt(context)
+    result = StageResult(
+        run_id=request.run_id, stage=request.stage, try_number=request.try_number,
+        state="failed" if failure else "succeeded", started_at=started_at, finished_at=now(), engine=request.engine,
+        warnings=tuple(context.warnings), error=_as_data(failure) if failure else None, outputs=outputs,
+    )  # fmt: skip
+    return _deliver(context, result, failure.exit_code if failure else ExitCode.OK)
+
+
+def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | None]:
+    """Run the stage's verb; whatever goes wrong comes back as data."""
+    try:
+        with context.isolation.as_root():
+            shutil.rmtree(context.work_dir, ignore_errors=True)
+        context.work_dir.mkdir(parents=True, exist_ok=True)
+        module = importlib.import_module(f"verbatim_runner.stages.{context.request.stage}")
+        return module.run(context), None
+    except StageFailed as failed:
+        return failed.outputs, failed.cause
+    except VerbatimError as error:
+        return None, error
+    except OSError as error:
+        return None, PlatformFault(f"{error.strerror or error}: {error.filename or 'the machine'}")
+    except Exception as error:  # noqa: BLE001 - the edge of the process: nothing may pass it but data
+        context.console.say(traceback.format_exc())
+        return None, PlatformFault(f"the {context.request.stage} stage broke: {type(error).__name__}: {error}")
+
+
+def _deliver(context: StageContext, result: StageResult, code: ExitCode) -> ExitCode:
+    if result.error:
+        context.console.say(f"{result.error.kind} fault: {result.error.message}" if result.error.kind != "stopped" else result.error.message)
+    try:
+        context.console.flush()
+        context.store.publish(layout.stage_result(result.run_id, result.stage, result.try_number), result)
+    except VerbatimError as error:
+        Console().say(f"platform fault: the result could not be stored: {error}")
+        return ExitCode.PLATFORM_FAULT
+    with context.isolation.as_root():
+        shutil.rmtree(context.work_dir, ignore_errors=True)
+    return code
+
+
+def _as_data(error: VerbatimError) -> StageError:
+    kinds = ((GateFailed, "gate"), (ExpectationFailed, "expectation"), (UserFault, "user"), (Stopped, "stopped"))
+    kind = next((name for kind, name in kinds if isinstance(error, kind)), "platform")
+    return StageError(kind=kind, message=error.message, field=error.field)  # type: ignore[arg-type]
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise Stopped(f"stopped by {signal.Signals(number).name}")
