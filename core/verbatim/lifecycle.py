@@ -1,0 +1,362 @@
+"""A run's passage through its stages, as whoever orchestrates it sees it: Airflow's operators, or ``verbatim run``.
+
+It writes stage requests, reads results and keeps the books (catalog, model versions, manifest). It never runs a stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from verbatim.catalog import Catalog
+from verbatim.documents import now
+from verbatim.errors import (
+    ContractError,
+    ExpectationFailed,
+    GateFailed,
+    NotFound,
+    PlatformFault,
+    RequestError,
+    Stopped,
+    UserFault,
+    VerbatimError,
+)
+from verbatim.manifest import Manifest
+from verbatim.pin import pin_request
+from verbatim.record import latest_results
+from verbatim.request import parse_request
+from verbatim.settings import PlatformSettings
+from verbatim.spec import Image, RunSpec
+from verbatim.stage import (
+    EngineName,
+    EvaluateOutputs,
+    ExtractOutputs,
+    Outputs,
+    PinOutputs,
+    PromoteOutputs,
+    RegisterOutputs,
+    StageError,
+    StageName,
+    StageRequest,
+    StageResult,
+    TrainOutputs,
+    ValidateOutputs,
+)
+from verbatim.store import Store, layout
+
+CHAMPION = "champion"
+_NEEDS: dict[StageName, tuple[StageName, ...]] = {
+    "extract": (),
+    "prepare": (),
+    "validate": ("extract",),
+    "train": ("extract", "prepare", "validate"),
+    "evaluate": ("extract", "prepare", "train"),
+    "register": ("extract", "prepare", "validate", "train", "evaluate"),
+}
+_ERRORS: dict[str, type[VerbatimError]] = {
+    "user": UserFault,
+    "expectation": ExpectationFailed,
+    "gate": GateFailed,
+    "stopped": Stopped,
+    "platform": PlatformFault,
+}
+
+
+def experiment_of(conf: Mapping[str, Any]) -> str:
+    """Return the experiment that a conf names; ``default`` for a conf that cannot be read."""
+    try:
+        return parse_request(conf).experiment_name
+    except RequestError:
+        return "default"
+
+
+def raise_for(result: StageResult) -> None:
+    """Raise the error that a failed result stands for; do nothing for one that succeeded."""
+    if result.error:
+        raise _ERRORS[result.error.kind](result.error.message, field=result.error.field)
+
+
+def as_stage_error(error: VerbatimError) -> StageError:
+    """Return an error as the data that crosses a boundary."""
+    kinds: tuple[tuple[type[VerbatimError], Literal["gate", "expectation", "user", "stopped"]], ...] = (
+        (GateFailed, "gate"),
+        (ExpectationFailed, "expectation"),
+        (UserFault, "user"),
+        (Stopped, "stopped"),
+    )
+    kind = next((name for error_type, name in kinds if isinstance(error, error_type)), "platform")
+    return StageError(kind=kind, message=error.message, field=error.field)
+
+
+class RunLifecycle:
+    """The books of runs.
+
+    Args:
+        store: Where documents and blobs lie.
+        catalog: The index, and all mutable state.
+        settings: The platform's settings.
+    """
+
+    def __init__(self, store: Store, catalog: Catalog, settings: PlatformSettings) -> None:
+        self.store = store
+        self.catalog = catalog
+        self._settings = settings
+
+    def pin(
+        self,
+        conf: Mapping[str, Any],
+        *,
+        run_id: str,
+        try_number: int,
+        image: Image,
+        engine: EngineName,
+        actor: str,
+        origin: Mapping[str, str],
+        moment: datetime,
+    ) -> StageResult:
+        """Start a run: validate its conf, resolve what moves, freeze the spec.
+
+        A run that is pinned already keeps its spec.
+
+        Args:
+            conf: What the user wrote.
+            run_id: The run's id.
+            try_number: Counts from 1.
+            image: What its stages run in.
+            engine: Which engine will run them.
+            actor: Who asked for it.
+            origin: Where it came from, for the record (DAG, Airflow run).
+            moment: The run's own time, the same for every try.
+
+        Raises:
+            RequestError: The conf cannot be run; the run is recorded as failed.
+            PlatformFault: Something of the platform did not answer.
+        """
+        started_at = now()
+        self.catalog.start_run(run_id, experiment_of(conf), actor=actor, origin=origin, engine=engine)
+        try:
+            if self.store.exists(layout.spec(run_id)):
+                spec = self.spec(run_id)
+            else:
+                spec = pin_request(conf, settings=self._settings, store=self.store, image=image, moment=moment)
+                self.store.publish(layout.spec(run_id), spec)
+        except VerbatimError as error:
+            self._close(self._result(run_id, "pin", try_number, started_at, error=error))
+            raise
+        self.catalog.update_run(run_id, spec_digest=spec.content_digest())
+        outputs = PinOutputs(spec_digest=spec.content_digest())
+        return self._close(self._result(run_id, "pin", try_number, started_at, outputs=outputs))
+
+    def spec(self, run_id: str) -> RunSpec:
+        """Return a run's spec.
+
+        Raises:
+            NotFound: The run was never pinned.
+        """
+        return self.store.read(layout.spec(run_id), RunSpec)
+
+    def stage_request(
+        self,
+        run_id: str,
+        stage: StageName,
+        try_number: int,
+        *,
+        engine: EngineName,
+        store_url: str,
+        cache_dir: str,
+    ) -> StageRequest:
+        """Write down what a try of a stage is asked; asked again for the same try, the first answer stands.
+
+        Args:
+            run_id: The run.
+            stage: One of the runner's stages.
+            try_number: Counts from 1.
+            engine: What it will run in.
+            store_url: The store as the stage sees it.
+            cache_dir: The cache as the stage sees it.
+        """
+        key = layout.stage_request(run_id, stage, try_number)
+        if self.store.exists(key):
+            return self.store.read(key, StageRequest)
+        spec = self.spec(run_id)
+        results = latest_results(self.store, run_id)
+        version = self.catalog.allot_version(spec.model.name, run_id) if stage == "register" and spec.model else None
+        request = StageRequest(
+            run_id=run_id,
+            stage=stage,
+            try_number=try_number,
+            spec=spec,
+            inputs={name: results[name] for name in _NEEDS[stage] if name in results},
+            store_url=store_url,
+            engine=engine,
+            cache_dir=cache_dir,
+            model_version=version,
+        )
+        self.store.publish(key, request)
+        self.catalog.update_run(run_id, status="running", stage=stage)
+        return request
+
+    def not_needed(self, request: StageRequest) -> StageResult | None:
+        """Return the booked result of a stage that has nothing to do, or None when it has to run."""
+        outputs = _outputs_of_nothing(request)
+        if outputs is None:
+            return None
+        result = self._result(request.run_id, request.stage, request.try_number, now(), outputs=outputs)
+        self.store.publish(layout.stage_result(request.run_id, request.stage, request.try_number), result)
+        self.finish(result)
+        return result
+
+    def result_of(self, request: StageRequest) -> StageResult:
+        """Return what a try of a stage answered.
+
+        Raises:
+            ContractError: It answered nothing, or something that cannot be read or is not its own.
+        """
+        key = layout.stage_result(request.run_id, request.stage, request.try_number)
+        try:
+            result = self.store.read(key, StageResult)
+        except NotFound:
+            raise ContractError(f"the {request.stage} stage ended without a result") from None
+        if (result.run_id, result.stage, result.try_number) != (request.run_id, request.stage, request.try_number):
+            raise ContractError(f"{key} holds the result of another stage")
+        if result.state == "succeeded" and (result.outputs is None or result.outputs.stage != result.stage):
+            raise ContractError(f"{key} says that the {request.stage} stage succeeded, but not what it made")
+        return result
+
+    def finish(self, result: StageResult) -> None:
+        """Keep the books after a stage: its run's status, audit, model version, manifest."""
+        if result.error:
+            self._book_failure(result, result.error)
+        elif isinstance(result.outputs, ExtractOutputs):
+            self._book_extraction(result, result.outputs)
+        elif isinstance(result.outputs, RegisterOutputs):
+            self._book_registration(result, result.outputs)
+
+    def fail(self, request: StageRequest, error: VerbatimError) -> StageResult:
+        """Book a stage that gave no result of its own (stopped, container lost) as failed."""
+        result = self._result(request.run_id, request.stage, request.try_number, now(), error=error)
+        key = layout.stage_result(request.run_id, request.stage, request.try_number)
+        if not self.store.exists(key):
+            self.store.publish(key, result)
+        self.finish(result)
+        return result
+
+    def promote(self, run_id: str, try_number: int, actor: str) -> StageResult:
+        """Do what the spec says about promotion, and close the run as succeeded.
+
+        Args:
+            run_id: A run whose model, if it makes one, is registered.
+            try_number: Counts from 1.
+            actor: In whose name.
+        """
+        started_at = now()
+        spec = self.spec(run_id)
+        registered = latest_results(self.store, run_id).get("register")
+        outputs = registered.outputs if registered else None
+        if not isinstance(outputs, RegisterOutputs):
+            raise ContractError("nothing was registered, so nothing can be promoted")
+        made = self._promote(spec, outputs, actor)
+        result = self._result(run_id, "promote", try_number, started_at, outputs=made)
+        self.catalog.update_run(run_id, status="succeeded", stage="promote")
+        return self._close(result)
+
+    def _promote(self, spec: RunSpec, registered: RegisterOutputs, actor: str) -> PromoteOutputs:
+        name, version = registered.name, registered.version
+        if name is None or version is None:
+            return PromoteOutputs(reason="the run makes no model")
+        if spec.promotion == "auto":
+            self.catalog.set_alias(name, CHAMPION, version, actor=actor, reason="promotion: auto, and all gates passed")
+            return PromoteOutputs(alias=CHAMPION, reason="all gates passed")
+        if spec.promotion == "manual":
+            return PromoteOutputs(reason=f"awaits a person: verbatim promote {name} {version}")
+        return PromoteOutputs(reason="the conf asks for no promotion")
+
+    def _book_failure(self, result: StageResult, error: StageError) -> None:
+        if error.kind == "gate":
+            self.catalog.update_run(result.run_id, stage=result.stage, error=error.message)
+            return
+        status = "cancelled" if error.kind == "stopped" else "failed"
+        message = f"{error.field}: {error.message}" if error.field else error.message
+        self.catalog.update_run(result.run_id, status=status, stage=result.stage, error=message)
+
+    def _book_extraction(self, result: StageResult, outputs: ExtractOutputs) -> None:
+        spec, actor = self.spec(result.run_id), self.catalog.run(result.run_id).actor
+        for channel, snapshot in outputs.snapshots.items():
+            details = {
+                "channel": channel,
+                "source": spec.data[channel].source.model_dump(mode="json"),
+                "as_of": spec.data[channel].as_of.isoformat(),
+                "snapshot": snapshot.digest,
+                "rows": snapshot.rows,
+                "files": snapshot.files,
+                "bytes": snapshot.bytes,
+                "reused": snapshot.reused,
+            }
+            self.catalog.record(actor=actor, action="extract", subject=result.run_id, details=details)
+
+    def _book_registration(self, result: StageResult, outputs: RegisterOutputs) -> None:
+        status = outputs.status
+        if outputs.name and outputs.version and outputs.digest and status:
+            self.catalog.commit_version(outputs.name, outputs.version, digest=outputs.digest, status=status)
+        self._seal(result.run_id, status or "no_model")
+        if status == "rejected":
+            self.catalog.update_run(result.run_id, status="rejected", stage="register")
+
+    def _seal(self, run_id: str, verdict: Literal["candidate", "rejected", "no_model"]) -> None:
+        key = layout.manifest(run_id)
+        if self.store.exists(key):
+            return
+        spec = self.spec(run_id)
+        manifest = Manifest(
+            run_id=run_id,
+            spec=spec,
+            spec_digest=spec.content_digest(),
+            stages=latest_results(self.store, run_id),
+            verdict=verdict,
+            sealed_at=now(),
+        )
+        self.store.publish(key, manifest)
+
+    def _result(
+        self,
+        run_id: str,
+        stage: StageName,
+        try_number: int,
+        started_at: datetime,
+        *,
+        outputs: Outputs | None = None,
+        error: VerbatimError | None = None,
+    ) -> StageResult:
+        return StageResult(
+            run_id=run_id,
+            stage=stage,
+            try_number=try_number,
+            state="failed" if error else "succeeded",
+            started_at=started_at,
+            finished_at=now(),
+            engine="worker",
+            error=as_stage_error(error) if error else None,
+            outputs=outputs,
+        )
+
+    def _close(self, result: StageResult) -> StageResult:
+        """Publish a result that the worker itself made, and book it."""
+        self.store.publish(layout.stage_result(result.run_id, result.stage, result.try_number), result)
+        self.finish(result)
+        return result
+
+
+def _outputs_of_nothing(request: StageRequest) -> Outputs | None:
+    spec = request.spec
+    if request.stage == "extract" and not spec.data:
+        return ExtractOutputs(snapshots={})
+    if request.stage == "validate" and not spec.validation:
+        return ValidateOutputs(results={})
+    if request.stage == "evaluate" and not spec.gates and not spec.evaluation.command:
+        train = request.inputs.get("train")
+        metrics = train.outputs.metrics if train and isinstance(train.outputs, TrainOutputs) else {}
+        return EvaluateOutputs(metrics={name: summary.last for name, summary in metrics.items()}, gates=(), passed=True)
+    if request.stage == "register" and spec.model is None:
+        return RegisterOutputs(name=None, version=None)
+    return None

@@ -1,0 +1,200 @@
+"""Pinning: from a conf to a run spec, with every moving thing resolved to a fixed one. Nothing of the user's runs here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from verbatim import __version__, git
+from verbatim.errors import PlatformFault, Problem, RequestError, UserFault
+from verbatim.request import CodeRequest, FileSource, RunRequest, S3Source, parse_request
+from verbatim.settings import PlatformSettings
+from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
+from verbatim.store import Store
+from verbatim.tree import list_tree, pack_tree
+
+CLOCK_SKEW = timedelta(minutes=1)
+
+
+def pin_request(
+    conf: Mapping[str, Any], *, settings: PlatformSettings, store: Store, image: Image, moment: datetime
+) -> RunSpec:
+    """Pin a conf.
+
+    Args:
+        conf: What the user wrote.
+        settings: Which connections and directories a conf may name.
+        store: Where a directory's code goes.
+        image: What the stages will run in.
+        moment: The run's own time: data is read as of it unless the conf says otherwise.
+
+    Raises:
+        RequestError: With every problem found.
+    """
+    request = parse_request(conf)
+    problems = [*_data_problems(request, settings), *_destination_problems(request, settings)]
+    if request.as_of and request.as_of > moment + CLOCK_SKEW:
+        problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
+    code = _pinned(lambda: _pin_code(request.code, settings, store), problems)
+    if problems or code is None:
+        raise RequestError(problems)
+    as_of = request.as_of or moment
+    model = request.model
+    return RunSpec(
+        experiment=request.experiment_name,
+        code=code,
+        command=request.command,
+        parameters=request.parameters,
+        data={name: PinnedChannel(source=channel.source, as_of=as_of) for name, channel in request.data.items()},
+        as_of=as_of,
+        validation=request.validation,
+        metrics=request.metrics,
+        evaluation=request.evaluation,
+        gates=request.gates,
+        model=model and PinnedModel(
+            name=model.name or request.experiment_name, destination=model.destination, connection=model.connection
+        ),
+        promotion=request.promotion,
+        resources=request.resources,
+        environment=request.environment,
+        seed=request.seed,
+        retention=request.retention,
+        image=image,
+        platform_version=__version__,
+    )  # fmt: skip
+
+
+def local_paths(spec: RunSpec) -> tuple[Path, ...]:
+    """Return the directories and files of the platform's machine that a run reads, for an engine to make them visible."""
+    named = [channel.source.uri for channel in spec.data.values() if isinstance(channel.source, FileSource)]
+    if spec.code.kind == "git" and spec.code.url.startswith("file://"):
+        named.append(spec.code.url)
+    return tuple(sorted({_path(uri) for uri in named}))
+
+
+def local_destination(spec: RunSpec) -> Path | None:
+    """Return the directory of the platform's machine that a run's model is also put in, if one is named."""
+    destination = spec.model.destination if spec.model else None
+    return _path(destination) if destination and destination.startswith("file://") else None
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
+
+
+def _pinned(pin: Callable[[], PinnedCode], problems: list[Problem]) -> PinnedCode | None:
+    try:
+        return pin()
+    except RequestError as error:
+        problems += error.problems
+    except UserFault as error:
+        problems.append(Problem(field=error.field or "code.url", expected="code that can be read", got=error.message))
+    return None
+
+
+def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store) -> PinnedCode:
+    if not git.is_git_url(code.url):
+        return _pin_directory(code, settings, store)
+    if code.url.startswith("file://"):
+        _demand([_unreadable("code.url", Path(git.local_path(code.url)), settings.files.read, "files.read")])
+    shown = git.without_credentials(code.url)
+    try:
+        commit = git.resolve(code.url, code.ref)
+    except UserFault as error:
+        wrong_ref = "no branch or tag" in error.message
+        field, expected = ("code.ref", "a branch, tag or full SHA") if wrong_ref else ("code.url", "a repository that can be read")
+        raise RequestError([Problem(field=field, expected=expected, got=f"{shown}: {error.message}")]) from None
+    except PlatformFault as error:
+        if "did not end" not in error.message:
+            raise
+        raise RequestError([Problem(field="code.url", expected="a repository that answers", got=f"{shown}: no answer within {git.TIMEOUT_S} s")]) from None
+    return PinnedCode(kind="git", url=code.url, ref=code.ref, commit=commit, subdirectory=code.subdirectory)
+
+
+def _pin_directory(code: CodeRequest, settings: PlatformSettings, store: Store) -> PinnedCode:
+    if "://" in code.url and not code.url.startswith("file://"):
+        schemes = "https://, ssh:// or file:// (a git repository), or a directory"
+        raise RequestError([Problem(field="code.url", expected=schemes, got=repr(code.url))])
+    root = Path(git.local_path(code.url))
+    _demand([
+        _unreadable("code.url", root, settings.files.read, "files.read"),
+        None if root.is_dir() else Problem(field="code.url", expected="a directory or git repository that exists", got=str(root)),
+        None if (root / code.subdirectory).is_dir() else Problem(
+            field="code.subdirectory", expected=f"a directory in {root}", got=code.subdirectory
+        ),
+        Problem(field="code.ref", expected="no ref, since the code is a plain directory", got=repr(code.ref),
+                hint="Write file:// before the path to take a commit of the git repository there.") if code.ref else None,
+    ])  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="verbatim-pin-") as scratch:
+        archive = Path(scratch) / "code.tar"
+        pack_tree(root, list_tree(root), archive)
+        digest = store.put_file(archive).sha256
+    commit, dirty = _work_tree(root)
+    return PinnedCode(
+        kind="directory", url=str(root), commit=commit, dirty=dirty, subdirectory=code.subdirectory, digest=digest
+    )
+
+
+def _work_tree(root: Path) -> tuple[str | None, bool]:
+    """Return the commit that a directory stands on, and whether it differs from it; None outside a repository."""
+    try:
+        commit = git.run("rev-parse", "HEAD", cwd=root).strip()
+        return commit, bool(git.run("status", "--porcelain", "--", ".", cwd=root).strip())
+    except (UserFault, PlatformFault):
+        return None, False
+
+
+def _demand(problems: Sequence[Problem | None]) -> None:
+    for problem in problems:
+        if problem:
+            raise RequestError([problem])
+
+
+def _data_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
+    found = []
+    for name, channel in request.data.items():
+        source = channel.source
+        if isinstance(source, S3Source):
+            found.append(_unknown_connection(f"data.{name}.s3.connection", source.connection, settings.connections.data))
+        else:
+            field, path = f"data.{name}.file.uri", _path(source.uri)
+            problem = _unreadable(field, path, settings.files.read, "files.read")
+            if problem is None and not path.exists():
+                problem = Problem(field=field, expected="a file or directory that exists", got=str(path))
+            found.append(problem)
+    return [problem for problem in found if problem]
+
+
+def _destination_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
+    destination = request.model.destination if request.model else None
+    if not request.model or not destination:
+        return []
+    if destination.startswith("s3://"):
+        problem = _unknown_connection("model.connection", request.model.connection or "", settings.connections.destinations)
+    else:
+        problem = _unreadable("model.destination", _path(destination), settings.files.write, "files.write")
+    return [problem] if problem else []
+
+
+def _unknown_connection(field: str, name: str, allowed: Sequence[str]) -> Problem | None:
+    if name in allowed:
+        return None
+    kind = "connections.data" if field.startswith("data.") else "connections.destinations"
+    known = ", ".join(allowed) or "none"
+    hint = f"An administrator allows one under {kind} in config/platform.yaml."
+    return Problem(field=field, expected=f"a connection that is allowed ({known})", got=repr(name), hint=hint)
+
+
+def _unreadable(field: str, path: Path, allowed: Sequence[str], setting: str) -> Problem | None:
+    if not path.is_absolute():
+        return Problem(field=field, expected="an absolute path, or a URL", got=str(path))
+    real = path.resolve()
+    if "*" in allowed or any(real.is_relative_to(Path(root).resolve()) for root in allowed):
+        return None
+    known = ", ".join(allowed) or "none"
+    hint = f"An administrator allows one under {setting} in config/platform.yaml."
+    return Problem(field=field, expected=f"a path inside a directory that is allowed ({known})", got=str(path), hint=hint)
