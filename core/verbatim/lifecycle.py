@@ -13,13 +13,8 @@ from verbatim.catalog import Catalog
 from verbatim.documents import now
 from verbatim.errors import (
     ContractError,
-    ExpectationFailed,
-    GateFailed,
     NotFound,
-    PlatformFault,
     RequestError,
-    Stopped,
-    UserFault,
     VerbatimError,
 )
 from verbatim.manifest import Manifest
@@ -54,13 +49,6 @@ _NEEDS: dict[StageName, tuple[StageName, ...]] = {
     "evaluate": ("extract", "prepare", "train"),
     "register": ("extract", "prepare", "validate", "train", "evaluate"),
 }
-_ERRORS: dict[str, type[VerbatimError]] = {
-    "user": UserFault,
-    "expectation": ExpectationFailed,
-    "gate": GateFailed,
-    "stopped": Stopped,
-    "platform": PlatformFault,
-}
 
 
 def experiment_of(conf: Mapping[str, Any]) -> str:
@@ -74,19 +62,7 @@ def experiment_of(conf: Mapping[str, Any]) -> str:
 def raise_for(result: StageResult) -> None:
     """Raise the error that a failed result stands for; do nothing for one that succeeded."""
     if result.error:
-        raise _ERRORS[result.error.kind](result.error.message, field=result.error.field)
-
-
-def as_stage_error(error: VerbatimError) -> StageError:
-    """Return an error as the data that crosses a boundary."""
-    kinds: tuple[tuple[type[VerbatimError], Literal["gate", "expectation", "user", "stopped"]], ...] = (
-        (GateFailed, "gate"),
-        (ExpectationFailed, "expectation"),
-        (UserFault, "user"),
-        (Stopped, "stopped"),
-    )
-    kind = next((name for error_type, name in kinds if isinstance(error, error_type)), "platform")
-    return StageError(kind=kind, message=error.message, field=error.field)
+        raise result.error.as_exception()
 
 
 class RunLifecycle:
@@ -336,7 +312,7 @@ class RunLifecycle:
             started_at=started_at,
             finished_at=now(),
             engine="worker",
-            error=as_stage_error(error) if error else None,
+            error=StageError.of(error) if error else None,
             outputs=outputs,
         )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from verbatim.documents import Document, FileRef, Moment, Sha256
+from verbatim.errors import ExpectationFailed, GateFailed, PlatformFault, Stopped, UserFault, VerbatimError
 from verbatim.gates import GateResult
 from verbatim.metrics import MetricSummary
 from verbatim.spec import RunSpec
@@ -164,12 +165,32 @@ Outputs = Annotated[
 ]
 
 
+FaultKind = Literal["user", "platform", "expectation", "gate", "stopped"]
+_FAULTS: tuple[tuple[FaultKind, type[VerbatimError]], ...] = (
+    ("gate", GateFailed),
+    ("expectation", ExpectationFailed),
+    ("user", UserFault),
+    ("stopped", Stopped),
+    ("platform", PlatformFault),
+)
+
+
 class StageError(Document):
     """Why a stage failed, as data."""
 
-    kind: Literal["user", "platform", "expectation", "gate", "stopped"]
+    kind: FaultKind
     message: str
     field: str | None = None
+
+    @classmethod
+    def of(cls, error: VerbatimError) -> StageError:
+        """Return an error as data; one of no known kind is the platform's."""
+        kind = next((kind for kind, error_type in _FAULTS if isinstance(error, error_type)), "platform")
+        return cls(kind=kind, message=error.message, field=error.field)
+
+    def as_exception(self) -> VerbatimError:
+        """Return the exception that this stands for."""
+        return dict(_FAULTS)[self.kind](self.message, field=self.field)
 
 
 class StageResult(Document):

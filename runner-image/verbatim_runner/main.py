@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 from verbatim.documents import now
-from verbatim.errors import ExpectationFailed, GateFailed, PlatformFault, Stopped, UserFault, VerbatimError
+from verbatim.errors import PlatformFault, Stopped, VerbatimError
 from verbatim.exit_codes import ExitCode
 from verbatim.stage import Outputs, StageError, StageRequest, StageResult, StageSecrets
 from verbatim.store import LiveWriter, Store, layout
@@ -67,7 +67,7 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
     result = StageResult(
         run_id=request.run_id, stage=request.stage, try_number=request.try_number,
         state="failed" if failure else "succeeded", started_at=started_at, finished_at=now(), engine=request.engine,
-        warnings=tuple(context.warnings), error=_as_data(failure) if failure else None, outputs=outputs,
+        warnings=tuple(context.warnings), error=StageError.of(failure) if failure else None, outputs=outputs,
     )  # fmt: skip
     return _deliver(context, result, failure.exit_code if failure else ExitCode.OK)
 
@@ -103,12 +103,6 @@ def _deliver(context: StageContext, result: StageResult, code: ExitCode) -> Exit
     with context.isolation.as_root():
         shutil.rmtree(context.work_dir, ignore_errors=True)
     return code
-
-
-def _as_data(error: VerbatimError) -> StageError:
-    kinds = ((GateFailed, "gate"), (ExpectationFailed, "expectation"), (UserFault, "user"), (Stopped, "stopped"))
-    kind = next((name for kind, name in kinds if isinstance(error, kind)), "platform")
-    return StageError(kind=kind, message=error.message, field=error.field)  # type: ignore[arg-type]
 
 
 def _stop(number: int, _frame: object) -> None:
