@@ -1,0 +1,8 @@
+"""The catalog: the relational index over the store, and the one place of mutable state."""
+
+from __future__ import annotations
+
+from verbatim.catalog.catalog import Catalog
+from verbatim.catalog.tables import AuditRow, RunRow, RunStatus, VersionRow, VersionStatus
+
+__all__ = ["AuditRow", "Catalog", "RunRow", "RunStatus", "VersionRow", "VersionStatus"]

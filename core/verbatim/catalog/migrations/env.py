@@ -1,0 +1,16 @@
+"""Alembic's entry: runs migrations on the connection, and in the transaction, that ``Catalog.migrate`` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from verbatim.catalog.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
