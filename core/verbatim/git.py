@@ -79,6 +79,15 @@ def run(*arguments: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S, 
     return done.stdout.decode(errors="replace") if done.stdout is not None else ""
 
 
+def local_transport(url: str) -> tuple[str, ...]:
+    """Return the options that ``ls-remote`` and ``fetch`` need for a URL.
+
+    A ``file://`` repository is served by a second git process, which does not inherit ``safe.directory``; without it, git
+    refuses a repository that belongs to somebody else.
+    """
+    return ("--upload-pack=git -c safe.directory=* upload-pack",) if url.startswith("file://") else ()
+
+
 def is_git_url(url: str) -> bool:
     """Return whether a code URL names a git repository rather than a plain directory."""
     if urlsplit(url).scheme in {"http", "https", "ssh", "git+ssh"} or re.match(r"^[\w.-]+@[\w.-]+:", url):
@@ -102,7 +111,7 @@ def resolve(url: str, ref: str | None) -> str:
     Raises:
         UserFault: The repository cannot be reached, or has no such ref.
     """
-    listed = run("ls-remote", "--", url)
+    listed = run("ls-remote", *local_transport(url), "--", url)
     refs = dict(reversed(line.split("\t", 1)) for line in listed.splitlines() if "\t" in line)
     if ref is None:
         if "HEAD" not in refs:

@@ -36,6 +36,13 @@ class Isolation:
         """Return ``subprocess`` arguments that run an installation unprivileged; use inside ``as_root``."""
         return self._as(BUILDER_UID)
 
+    def as_runner(self) -> dict[str, Any]:
+        """Return ``subprocess`` arguments that run a tool as the runner works now; ask before ``as_root``, use inside it.
+
+        A child that merely inherits the effective uid would keep root as its real one, and could return to it.
+        """
+        return {"user": os.geteuid(), "group": os.getegid(), "extra_groups": []} if self.switches else {}
+
     def _as(self, uid: int) -> dict[str, Any]:
         return {"user": uid, "group": uid, "extra_groups": []} if self.switches else {}
 
@@ -48,6 +55,10 @@ class Isolation:
         if self.switches:
             with self.as_root():
                 os.chown(path, BUILDER_UID, BUILDER_UID)
+
+    def give_tree_to_builder(self, path: Path) -> None:
+        """Make installations the owner of a directory tree; links are not followed."""
+        self._give(path, BUILDER_UID)
 
     def _give(self, path: Path, uid: int) -> None:
         if not self.switches:
@@ -65,6 +76,14 @@ class Isolation:
         owner = path.stat()
         os.setegid(owner.st_gid)
         os.seteuid(owner.st_uid)
+
+    def make_directory(self, path: Path) -> None:
+        """Make a directory that the runner owns as it works now, also where only root can write."""
+        owner, group = os.geteuid(), os.getegid()
+        with self.as_root():
+            path.mkdir(parents=True, exist_ok=True)
+            if self.switches:
+                os.chown(path, owner, group)
 
     @contextmanager
     def as_root(self) -> Iterator[None]:

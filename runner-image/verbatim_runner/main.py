@@ -77,7 +77,7 @@ def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | Non
     try:
         with context.isolation.as_root():
             shutil.rmtree(context.work_dir, ignore_errors=True)
-        context.work_dir.mkdir(parents=True, exist_ok=True)
+        context.isolation.make_directory(context.work_dir)
         module = importlib.import_module(f"verbatim_runner.stages.{context.request.stage}")
         return module.run(context), None
     except StageFailed as failed:
