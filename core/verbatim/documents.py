@@ -33,10 +33,12 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", allow_inf_nan=True)
 
     def canonical(self) -> bytes:
-        """Return the one byte form that digests are made of: UTF-8 JSON, sorted keys, no white space."""
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        """Return the one byte form that digests are made of: UTF-8 JSON, sorted keys, no white space.
+
+        NaN and infinite numbers, which JSON does not have, are the strings ``NaN``, ``Infinity`` and ``-Infinity``.
+        """
+        plain = json.loads(self.model_dump_json())
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
     def content_digest(self) -> str:
         """Return the SHA-256 of the canonical form, as 64 hexadecimal digits."""

@@ -25,8 +25,8 @@ LEFT_OUT = frozenset({".git", ".venv", "__pycache__"})
 def list_tree(root: Path) -> list[str]:
     """Return the files and symbolic links of a code directory as relative POSIX paths, sorted.
 
-    In a git work tree those that git tracks or would track, so without what .gitignore names; elsewhere all but what lies
-    in ``.git``, ``.venv`` and ``__pycache__``.
+    In a git work tree those that git tracks or would track, so without what .gitignore names; elsewhere
+    (and where git would track nothing) all but what lies in ``.git``, ``.venv`` and ``__pycache__``.
     """
     # The directory is not trusted: its git configuration may name programs to run.
     safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"]
@@ -42,7 +42,7 @@ def list_tree(root: Path) -> list[str]:
             found.update(f"{name.rstrip('/')}/{inner}" for inner in list_tree(path))
         elif os.path.lexists(path):  # what is deleted and not yet committed is still listed
             found.add(name)
-    return sorted(found, key=os.fsencode)
+    return sorted(found, key=os.fsencode) or _walk(root)
 
 
 def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
@@ -113,6 +113,8 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
         for link in links:  # last, so that nothing is ever written through one
             path = target / link.name
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent.resolve() != (target.resolve() / link.name).parent:
+                raise UserFault(f"the link {link.name!r} lies behind another link")
             path.symlink_to(link.linkname)
     except (tarfile.TarError, EOFError, OSError) as error:
         if isinstance(error, OSError) and not isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
@@ -124,9 +126,9 @@ def _walk(root: Path) -> list[str]:
     found: list[str] = []
     for directory, folders, files in os.walk(root):
         here = Path(directory)
-        found += [(here / name).relative_to(root).as_posix() for name in files]
-        found += [(here / name).relative_to(root).as_posix() for name in folders if (here / name).is_symlink()]
         folders[:] = [name for name in folders if name not in LEFT_OUT]
+        entries = [*files, *(name for name in folders if (here / name).is_symlink())]
+        found += [(here / name).relative_to(root).as_posix() for name in entries if name not in LEFT_OUT]
     return sorted(found, key=os.fsencode)
 
 

@@ -32,9 +32,9 @@ class LiveWriter:
         self._flushed = 0
 
     def write(self, content: bytes) -> None:
-        """Add bytes; they are visible to others after ``flush``."""
+        """Add bytes; they are visible to others after ``flush``. A segment ends only where a line does."""
         self._content += content
-        if len(self._content) >= SEGMENT_BYTES:
+        if len(self._content) >= SEGMENT_BYTES and self._content.endswith(b"\n"):
             self.flush()
             self._segment += 1
             self._content.clear()
@@ -54,17 +54,24 @@ class LiveReader:
         self._store = store
         self._prefix = prefix
         self._seen: dict[str, int] = {}
+        self._closed: set[str] = set()
 
     def read_new(self) -> Iterator[bytes]:
-        """Yield whole lines that were not read before, as one chunk a segment."""
+        """Yield whole lines that were not read before, as one chunk a segment.
+
+        A line that a try left unfinished when it died is given as it is, once a later segment is there.
+        """
         keys = self._store.keys(self._prefix)
-        last = keys[-1] if keys else None
         for key in keys:
-            if key in self._seen and key != last and self._seen[key] < 0:
+            if key in self._closed:
                 continue
-            offset = max(self._seen.get(key, 0), 0)
+            offset = self._seen.get(key, 0)
             content = self._store.read_bytes(key)
-            end = content.rfind(b"\n") + 1
+            closed = key != keys[-1]
+            end = len(content) if closed else content.rfind(b"\n") + 1
             if end > offset:
-                yield content[offset:end]
-            self._seen[key] = end if key == last else -1
+                chunk = content[offset:end]
+                yield chunk if chunk.endswith(b"\n") else chunk + b"\n"
+            self._seen[key] = end
+            if closed:
+                self._closed.add(key)
