@@ -1,8 +1,10 @@
 """Build the runner as one file: a shiv zipapp with its dependencies, so that they never meet the user's.
 
-Run by ``make zipapp`` and by the Dockerfile; needs shiv and uv (``build-requirements.txt``). Does nothing when nothing
-changed. The dependencies are installed once per lock, so that a change of our own sources costs two seconds. shiv
-unpacks a zipapp at its first start; this script leaves it unpacked already, with bytecode, under the root that is given.
+Run by ``make zipapp``; needs shiv and uv (``build-requirements.txt``). Does nothing when nothing changed. The
+dependencies are installed once per lock, so that a change of our own sources costs two seconds. shiv unpacks a zipapp
+at its first start; this script leaves it unpacked already, with bytecode, under ``runner/`` beside it.
+
+The Dockerfile uses the same dependencies, laid out in a directory: ``--dependencies DIR`` makes that and nothing else.
 """
 
 from __future__ import annotations
@@ -37,29 +39,36 @@ KEPT_S = 24 * 60 * 60
 def main() -> None:
     """Build what the arguments ask for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=HERE.parent / "dist" / "verbatim-runner.pyz", help="the zipapp")
-    parser.add_argument("--root", type=Path, help="where it is unpacked; beside it, in runner/, if not given")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--output", type=Path, default=HERE.parent / "dist" / "verbatim-runner.pyz", help="the zipapp")
+    what.add_argument("--dependencies", type=Path, help="install the dependencies into this new directory instead")
     arguments = parser.parse_args()
+    if arguments.dependencies:
+        install_dependencies(arguments.dependencies)
+        return
     output = arguments.output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with (output.parent / ".build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build(output, root=(arguments.root or output.parent / "runner").resolve())
+        build(output, root=output.parent / "runner")
 
 
 def build(output: Path, *, root: Path) -> None:
-    """Make the zipapp and unpack it, unless that was done already; one build at a time."""
+    """Make the zipapp and unpack it below ``root``, unless that was done already."""
     build_id = digest_of([Path(__file__), REQUIREMENTS, *source_files()])
     unpacked = root / f"{output.name}_{build_id}"
     if output.exists() and unpacked.exists():
         print(f"{output} is up to date")
         return
-    dependencies = install_dependencies(output.parent / "dependencies")
+    dependencies = output.parent / "dependencies" / digest_of([Path(__file__), REQUIREMENTS])
+    if not dependencies.exists():
+        install_dependencies(dependencies)
     sources = copy_sources(output.parent / "sources")
     unpack(dependencies, sources, unpacked)
     pack(dependencies, sources, output=output, root=root, build_id=build_id)
     shutil.rmtree(sources)
     forget_others(root, unpacked)
+    forget_others(dependencies.parent, dependencies)
     print(f"{output} is built ({output.stat().st_size / 2**20:.0f} MB)")
 
 
@@ -81,19 +90,9 @@ def digest_of(files: list[Path]) -> str:
     return hasher.hexdigest()[:16]
 
 
-def install_dependencies(parent: Path) -> Path:
-    """Install what the lock names into a directory of its own, with hashes, once per lock.
-
-    Args:
-        parent: Where such directories lie; those of other locks are removed.
-
-    Returns:
-        The directory, pruned and compiled.
-    """
-    target = parent / digest_of([Path(__file__), REQUIREMENTS])
-    if target.exists():
-        return target
-    part = parent / "part"
+def install_dependencies(target: Path) -> None:
+    """Install what the lock names into a new directory, with hashes, pruned and compiled."""
+    part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     install = [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(part)]
     install += ["--require-hashes", "--only-binary=:all:", "--requirements", str(REQUIREMENTS)]
@@ -101,8 +100,6 @@ def install_dependencies(parent: Path) -> Path:
     prune(part)
     compile_bytecode(part)
     part.rename(target)
-    forget_others(parent, target)
-    return target
 
 
 def prune(directory: Path) -> None:
