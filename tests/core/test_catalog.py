@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import verbatim.catalog
+from verbatim.catalog import Catalog
+from verbatim.catalog.tables import HEAD, metadata
+from verbatim.errors import NotFound, PlatformFault, UserFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that nobody has used, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/catalog.db"
+    server = sqlalchemy.make_url(request.getfixturevalue("postgresql"))
+    name = tmp_path.name.replace("-", "_").lower()
+    engine = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def catalog(url: str) -> Catalog:
+    opened = Catalog(url)
+    opened.migrate()
+    return opened
+
+
+def start(catalog: Catalog, run_id: str = "churn-1", experiment: str = "churn") -> str:
+    catalog.start_run(run_id, experiment, actor="ada", origin={"dag_id": "train"}, engine="docker")
+    return run_id
+
+
+def registered(catalog: Catalog, run_id: str, status: str = "candidate") -> int:
+    version = catalog.allot_version("churn", start(catalog, run_id))
+    catalog.commit_version("churn", version, digest=DIGEST, status=status)
+    return version
+
+
+def test_a_started_run_is_running(catalog: Catalog) -> None:
+    start(catalog)
+    row = catalog.run("churn-1")
+    assert (row.status, row.experiment, row.actor, row.engine) == ("running", "churn", "ada", "docker")
+    assert row.origin == {"dag_id": "train"}
+    assert row.created_at.utcoffset().total_seconds() == 0
+    assert row.finished_at is None
+
+
+def test_a_pin_that_is_tried_again_makes_the_run_run_again(catalog: Catalog) -> None:
+    start(catalog)
+    catalog.update_run("churn-1", status="failed", error="store unreachable")
+    assert catalog.run("churn-1").finished_at is not None
+    start(catalog)
+    row = catalog.run("churn-1")
+    assert (row.status, row.error, row.finished_at) == ("running", None, None)
+    assert len(catalog.runs()) == 1
+
+
+def test_an_update_leaves_what_is_not_given(catalog: Catalog) -> None:
+    start(catalog)
+    catalog.update_run("churn-1", spec_digest=DIGEST)
+    catalog.update_run("churn-1", stage="train")
+    row = catalog.run("churn-1")
+    assert (row.status, row.stage, row.spec_digest) == ("running", "train", DIGEST)
+
+
+def test_a_run_that_is_not_there_is_not_found(catalog: Catalog) -> None:
+    with pytest.raises(NotFound, match="no run 'nope'"):
+        catalog.run("nope")
+    with pytest.raises(NotFound, match="no run 'nope'"):
+        catalog.update_run("nope", stage="train")
+    with pytest.raises(NotFound, match="no run 'nope'"):
+        catalog.allot_version("churn", "nope")
+
+
+def test_runs_come_newest_first_and_by_experiment(catalog: Catalog) -> None:
+    for number in range(3):
+        start(catalog, f"churn-{number}")
+    start(catalog, "fraud-1", "fraud")
+    assert [row.run_id for row in catalog.runs()] == ["fraud-1", "churn-2", "churn-1", "churn-0"]
+    assert [row.run_id for row in catalog.runs("churn", limit=2)] == ["churn-2", "churn-1"]
+
+
+def test_a_run_that_asks_again_gets_the_same_version(catalog: Catalog) -> None:
+    first, second = start(catalog, "churn-1"), start(catalog, "churn-2")
+    assert [catalog.allot_version("churn", run) for run in (first, second, first, second)] == [1, 2, 1, 2]
+    assert catalog.allot_version("other", first) == 1
+
+
+def test_a_version_shows_only_when_it_is_committed(catalog: Catalog) -> None:
+    version = catalog.allot_version("churn", start(catalog))
+    assert catalog.versions("churn") == []
+    catalog.commit_version("churn", version, digest=DIGEST, status="candidate")
+    catalog.commit_version("churn", version, digest=DIGEST, status="candidate")
+    (row,) = catalog.versions("churn")
+    assert (row.version, row.status, row.digest, row.run_id) == (1, "candidate", DIGEST, "churn-1")
+
+
+def test_a_committed_version_never_changes(catalog: Catalog) -> None:
+    version = registered(catalog, "churn-1")
+    with pytest.raises(PlatformFault, match="never changes"):
+        catalog.commit_version("churn", version, digest=OTHER_DIGEST, status="candidate")
+    with pytest.raises(PlatformFault, match="never changes"):
+        catalog.commit_version("churn", version, digest=DIGEST, status="rejected")
+    with pytest.raises(NotFound, match="never allotted"):
+        catalog.commit_version("churn", 7, digest=DIGEST, status="candidate")
+
+
+def test_a_selector_names_a_version(catalog: Catalog) -> None:
+    registered(catalog, "churn-1")
+    registered(catalog, "churn-2")
+    registered(catalog, "churn-3", "rejected")
+    catalog.set_alias("churn", "champion", 1, actor="ada", reason="best")
+    assert catalog.resolve("churn").version == 2
+    assert catalog.resolve("churn", "3").status == "rejected"
+    assert catalog.resolve("churn", "@champion").version == 1
+    for selector, there in (("9", "3, 2, 1"), ("@challenger", "@champion"), ("v1", "3, 2, 1")):
+        with pytest.raises(NotFound, match=f"there are: {there}"):
+            catalog.resolve("churn", selector)
+    with pytest.raises(NotFound, match="no model 'fraud'"):
+        catalog.resolve("fraud")
+
+
+def test_a_model_of_rejected_versions_has_no_latest_candidate(catalog: Catalog) -> None:
+    registered(catalog, "churn-1", "rejected")
+    with pytest.raises(NotFound, match="no candidate"):
+        catalog.resolve("churn")
+
+
+def test_an_alias_moves_and_the_audit_tells_who_moved_it(catalog: Catalog) -> None:
+    first, second = registered(catalog, "churn-1"), registered(catalog, "churn-2")
+    catalog.set_alias("churn", "champion", first, actor="ada", reason="first")
+    catalog.set_alias("churn", "champion", second, actor="bob", reason="better")
+    assert catalog.aliases("churn") == {"champion": 2}
+    newest, oldest = catalog.audit()
+    assert (newest.actor, newest.action, newest.subject) == ("bob", "set_alias", "churn")
+    assert newest.details == {"alias": "champion", "version": 2, "before": 1, "digest": DIGEST, "reason": "better"}
+    assert oldest.details["before"] is None
+
+
+def test_a_rejected_version_never_gets_an_alias(catalog: Catalog) -> None:
+    version = registered(catalog, "churn-1", "rejected")
+    with pytest.raises(UserFault, match="rejected; only a candidate"):
+        catalog.set_alias("churn", "champion", version, actor="ada", reason="please")
+    with pytest.raises(NotFound, match="no version 9"):
+        catalog.set_alias("churn", "champion", 9, actor="ada", reason="please")
+    assert catalog.aliases("churn") == {}
+    assert catalog.audit() == []
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"])
+def test_the_database_itself_keeps_the_audit_append_only(catalog: Catalog, url: str, statement: str) -> None:
+    catalog.record(actor="ada", action="extract", subject="churn-1", details={"rows": 5})
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection, pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
+        connection.execute(sqlalchemy.text(statement))
+    assert catalog.audit()[0].details == {"rows": 5}
+
+
+def _migrate_and_allot(url: str, number: int) -> int:
+    catalog = Catalog(url)
+    catalog.migrate()
+    return catalog.allot_version("churn", start(catalog, f"churn-{number}"))
+
+
+def test_twenty_processes_at_once_migrate_and_get_distinct_consecutive_versions(url: str) -> None:
+    with multiprocessing.get_context("spawn").Pool(20) as pool:
+        versions = pool.starmap(_migrate_and_allot, [(url, number) for number in range(20)], chunksize=1)
+    assert sorted(versions) == list(range(1, 21))
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(catalog: Catalog, url: str) -> None:
+    catalog.migrate()
+    with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    config = Config()
+    config.set_main_option("script_location", "verbatim.catalog:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_a_catalog_that_does_not_answer_is_a_platform_fault_without_the_password() -> None:
+    catalog = Catalog("postgresql+psycopg2://verbatim:geheim@127.0.0.1:1/x?application_name=geheim2")
+    for call in (catalog.migrate, catalog.runs, lambda: start(catalog)):
+        with pytest.raises(PlatformFault, match=r"127\.0\.0\.1:1/x does not answer") as raised:
+            call()
+        assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["no url at all", "mysteries://x", "sqlite:////proc/nowhere/catalog.db"])
+def test_a_catalog_that_cannot_be_opened_is_a_platform_fault(url: str) -> None:
+    with pytest.raises(PlatformFault, match="catalog"):
+        Catalog(url).migrate()
+
+
+def test_importing_the_catalog_does_not_load_alembic() -> None:
+    code = f"import sys, {verbatim.catalog.__name__}; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
