@@ -3,10 +3,10 @@
 #
 #   build_image.sh NAME DOCKERFILE [TARGET]
 #
-# BASE            the base (debian:bookworm-slim); where no registry gives it, it is bootstrapped from Debian's packages
-# VERBATIM_CA     a bundle of certificate authorities that the build needs; SSL_CERT_FILE, if that is set
-# VERBATIM_INDEX  a file of shell assignments for pip and uv (see Dockerfile)
-# DOCKER          the client; the first that can build with BuildKit, if not given
+# BASE                the base (debian:bookworm-slim); where no registry gives it, it is bootstrapped from Debian's packages
+# VERBATIM_CA_BUNDLE  the certificate authorities that the build needs; SSL_CERT_FILE, if that is set
+# VERBATIM_INDEX      a file of shell assignments for pip and uv (see Dockerfile)
+# DOCKER              the client; the first that can build with BuildKit, if not given
 set -eu
 
 name=$1 dockerfile=$2 target=${3:-}
@@ -33,7 +33,7 @@ if ! "$docker" image inspect "$base" >/dev/null 2>&1 && ! "$docker" pull --quiet
     base=$bootstrapped
 fi
 
-ca=${VERBATIM_CA:-${SSL_CERT_FILE:-}}
+ca=${VERBATIM_CA_BUNDLE:-${SSL_CERT_FILE:-}}
 index=${VERBATIM_INDEX:-}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
