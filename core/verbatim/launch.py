@@ -52,7 +52,7 @@ def launch_stage(
         _write_private(given / "secrets.json", secrets.in_clear())
         process = subprocess.Popen(
             [sys._base_executable, "-I", str(zipapp), "stage", "--input", str(given), "--work", str(Path(scratch) / "work")],  # type: ignore[attr-defined]  # noqa: SLF001 - the interpreter without this environment's packages
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(cache),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(),
             start_new_session=True, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
         return _follow(process, on_line, stop)
@@ -99,6 +99,6 @@ def _write_private(path: Path, content: bytes) -> None:
         out.write(content)
 
 
-def _environment(cache: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed | {name: value for name, value in os.environ.items() if name.startswith("UV_")} | {"SHIV_ROOT": str(cache / "runner")}
+    return passed | {name: value for name, value in os.environ.items() if name.startswith("UV_")}
