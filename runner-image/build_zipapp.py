@@ -97,6 +97,7 @@ def install_dependencies(target: Path) -> None:
     install = [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", str(part)]
     install += ["--require-hashes", "--only-binary=:all:", "--requirements", str(REQUIREMENTS)]
     subprocess.run(install, check=True)
+    (part / ".lock").unlink(missing_ok=True)
     prune(part)
     compile_bytecode(part)
     part.rename(target)
