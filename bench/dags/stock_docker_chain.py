@@ -7,7 +7,7 @@ from airflow.sdk import DAG, chain
 
 STAGES = ("extract", "prepare", "validate", "train", "evaluate", "register")
 
-with DAG("stock_docker_chain", schedule=None, catchup=False):
+with DAG("stock_docker_chain", schedule=None, catchup=False) as dag:
     chain(
         *(
             DockerOperator(
