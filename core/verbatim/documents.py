@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core.core_schema import no_info_after_validator_function
 
-from verbatim.errors import ContractError, problems_of
+from verbatim.errors import ContractError
+from verbatim.problems import problems_of
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, 64 lower-case hexadecimal digits")]
 
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Annotates text that must match a regular expression, and says in words what is wanted when it does not."""
+
+    regex: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"pattern": self.regex}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.regex, text):
+            raise ValueError(self.words)
+        return text
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
@@ -58,7 +85,7 @@ class Document(BaseModel):
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
-            first = "; ".join(str(problem) for problem in problems_of(error)[:3])
+            first = "; ".join(str(problem) for problem in problems_of(error, cls)[:3])
             raise ContractError(f"{source} is not a readable {cls.__name__}: {first}") from None
 
 

@@ -15,15 +15,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
-
-from pydantic import BaseModel, ConfigDict
 
 from verbatim.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from collections.abc import Sequence
+
+    from verbatim.problems import Problem
 
 MAX_MESSAGE_CHARS = 4000
 
@@ -47,7 +46,7 @@ class VerbatimError(Exception):
         return f"{self.field}: {self.message}" if self.field else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle by message and field: LocalExecutor sends errors through a queue, and one that cannot be read kills it."""
+        """Pickle by message and field: LocalExecutor sends errors through a queue; one that cannot be read kills it."""
         return (_rebuild, (type(self), self.message, self.field))
 
 
@@ -63,21 +62,6 @@ class UserFault(VerbatimError):
     exit_code = ExitCode.USER_FAULT
 
 
-class Problem(BaseModel):
-    """One thing that is wrong with a conf."""
-
-    model_config = ConfigDict(frozen=True)
-
-    field: str
-    expected: str
-    got: str
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        text = f"{self.field}: expected {self.expected}; got {self.got}."
-        return f"{text} {self.hint}" if self.hint else text
-
-
 class RequestError(UserFault):
     """A conf that cannot be run, with all its problems at once."""
 
@@ -86,7 +70,8 @@ class RequestError(UserFault):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         noun = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([f"The conf has {noun}:", *(f"  - {problem}" for problem in self.problems)]))
+        listed = (f"  - {problem}" for problem in self.problems)
+        super().__init__("\n".join([f"The conf has {noun} (docs/conf.md describes every key):", *listed]))
 
 
 class ExpectationFailed(UserFault):
@@ -121,35 +106,3 @@ class PlatformFault(VerbatimError):
 
 class ContractError(PlatformFault):
     """A stage ended without a result, or with one that cannot be read."""
-
-
-def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
-    """Translate pydantic's findings into problems in plain words.
-
-    Args:
-        error: What a document's validation raised.
-        prefix: Put before every field, with a dot.
-
-    Returns:
-        One problem a finding, in pydantic's order; inputs are shown shortened to 120 characters.
-    """
-    problems = []
-    for finding in error.errors(include_url=False):
-        where = ".".join(str(part) for part in finding["loc"] if not _is_union_branch(str(part)))
-        field = ".".join(part for part in (prefix, where) if part) or "conf"
-        shown = repr(finding.get("input"))
-        got = "nothing" if finding["type"] == "missing" else (shown if len(shown) <= 120 else shown[:119] + "…")
-        hint = None
-        expected = finding["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        expected = expected.removeprefix("Input should be ").removeprefix("a valid ")
-        if finding["type"] == "extra_forbidden":
-            expected, got = "a known key", f"the unknown key {str(finding['loc'][-1])!r}"
-            hint = "Remove it or correct its spelling; docs/conf.md lists every key."
-        elif finding["type"] == "missing":
-            expected = "a value"
-        problems.append(Problem(field=field, expected=expected, got=got, hint=hint))
-    return problems
-
-
-def _is_union_branch(part: str) -> bool:
-    return part.startswith(("function-", "lax-or-strict", "constrained-")) or "[" in part

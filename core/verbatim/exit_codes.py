@@ -27,4 +27,6 @@ class ExitCode(IntEnum):
         return self in _FINAL
 
 
-_FINAL = frozenset({ExitCode.USER_FAULT, ExitCode.NOT_FOUND, ExitCode.EXPECTATION_FAILED, ExitCode.GATE_FAILED, ExitCode.STOPPED})
+_FINAL = frozenset(
+    {ExitCode.USER_FAULT, ExitCode.NOT_FOUND, ExitCode.EXPECTATION_FAILED, ExitCode.GATE_FAILED, ExitCode.STOPPED}
+)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from verbatim.documents import Document
-from verbatim.request import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from verbatim.request import Gate
 
 
 class GateResult(Document):

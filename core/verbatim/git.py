@@ -1,7 +1,7 @@
 """The few questions that are asked of git, always with the same hardening.
 
-No prompts, no hooks, no transport besides https, http, ssh and file, no configuration of the machine's users; a URL or a ref is
-never read as an option.
+No prompts, no hooks, no transport besides https, http, ssh and file, no configuration of the machine's users; a URL or
+a ref is never read as an option.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ TIMEOUT_S = 60
 SHA = re.compile(r"^[0-9a-f]{40}$")
 _SETTINGS = (
     "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
     "protocol.allow=never",
     "protocol.https.allow=always",
     "protocol.http.allow=always",
@@ -28,8 +29,10 @@ _SETTINGS = (
     "safe.directory=*",
     "gc.auto=0",
 )
-_PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-              "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+_PASSED_ON = (
+    "PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
 
 
 def command(*arguments: str) -> list[str]:
@@ -75,15 +78,17 @@ def run(*arguments: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S, 
         raise PlatformFault(f"git did not end within {timeout_s:g} s: git {arguments[0]}") from None
     if done.returncode != 0:
         lines = without_credentials(done.stderr.decode(errors="replace")).strip().splitlines()
-        raise UserFault("git says: " + " ".join(line.strip() for line in lines[-3:]) if lines else "git failed without a word")
+        raise UserFault(
+            "git says: " + " ".join(line.strip() for line in lines[-3:]) if lines else "git failed without a word"
+        )
     return done.stdout.decode(errors="replace") if done.stdout is not None else ""
 
 
 def local_transport(url: str) -> tuple[str, ...]:
     """Return the options that ``ls-remote`` and ``fetch`` need for a URL.
 
-    A ``file://`` repository is served by a second git process, which does not inherit ``safe.directory``; without it, git
-    refuses a repository that belongs to somebody else.
+    A ``file://`` repository is served by a second git process, which does not inherit ``safe.directory``; without it
+    git refuses a repository that belongs to somebody else.
     """
     return ("--upload-pack=git -c safe.directory=* upload-pack",) if url.startswith("file://") else ()
 
@@ -112,7 +117,7 @@ def resolve(url: str, ref: str | None) -> str:
         UserFault: The repository cannot be reached, or has no such ref.
     """
     listed = run("ls-remote", *local_transport(url), "--", url)
-    refs = dict(reversed(line.split("\t", 1)) for line in listed.splitlines() if "\t" in line)
+    refs = {name: sha for sha, _, name in (line.partition("\t") for line in listed.splitlines())}
     if ref is None:
         if "HEAD" not in refs:
             raise UserFault("the repository has no commit yet")
@@ -124,7 +129,10 @@ def resolve(url: str, ref: str | None) -> str:
         return ref
     known = sorted(name.removeprefix("refs/heads/") for name in refs if name.startswith("refs/heads/"))
     shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
-    raise UserFault(f"the repository has no branch or tag {ref!r}; its branches: {shown or 'none'}. A commit is named by its full SHA")
+    raise UserFault(
+        f"the repository has no branch or tag {ref!r}; its branches: {shown or 'none'}. "
+        "A commit is named by its full SHA"
+    )
 
 
 def without_credentials(text: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}-\d{8}T\d{6}-[0-9a-f]{6}$")
 

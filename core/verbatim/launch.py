@@ -11,16 +11,22 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
-from verbatim.stage import StageRequest, StageSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from verbatim.stage import StageRequest, StageSecrets
 
 GRACE_S = 15.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "HTTP_PROXY",
-              "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSH_AUTH_SOCK")  # fmt: skip
+_PASSED_ON = (
+    "PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
 
 
 def launch_stage(
@@ -33,7 +39,8 @@ def launch_stage(
         secrets: Handed over in a file that is deleted when it has been read.
         zipapp: The runner.
         on_line: Called with each line of output, without its end.
-        stop: Set it to stop the stage: SIGTERM to the runner, which stops the user's command; SIGKILL after ``GRACE_S`` seconds.
+        stop: Set it to stop the stage: SIGTERM to the runner, which stops the user's command; SIGKILL after
+            ``GRACE_S`` seconds.
 
     Returns:
         The exit code, negative for a signal.
@@ -45,13 +52,16 @@ def launch_stage(
         raise PlatformFault(f"the runner {zipapp} is not there; build it with: make zipapp")
     cache = Path(request.cache_dir)
     (cache / "work").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{request.stage}-", dir=cache / "work", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{request.stage}-", dir=cache / "work", ignore_cleanup_errors=True
+    ) as scratch:
         given = Path(scratch) / "in"
         given.mkdir(mode=0o700)
         (given / "request.json").write_bytes(request.canonical())
         _write_private(given / "secrets.json", secrets.in_clear())
+        python = sys._base_executable  # type: ignore[attr-defined] # noqa: SLF001 - without this environment's packages
         process = subprocess.Popen(
-            [sys._base_executable, "-I", str(zipapp), "stage", "--input", str(given), "--work", str(Path(scratch) / "work")],  # type: ignore[attr-defined]  # noqa: SLF001 - the interpreter without this environment's packages
+            [python, "-I", str(zipapp), "stage", "--input", str(given), "--work", f"{scratch}/work"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(),
             start_new_session=True, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip

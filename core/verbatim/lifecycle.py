@@ -5,11 +5,8 @@ It writes stage requests, reads results and keeps the books (catalog, model vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from verbatim.catalog import Catalog
 from verbatim.documents import now
 from verbatim.errors import (
     ContractError,
@@ -21,7 +18,6 @@ from verbatim.manifest import Manifest
 from verbatim.pin import pin_request
 from verbatim.record import latest_results
 from verbatim.request import parse_request
-from verbatim.settings import PlatformSettings
 from verbatim.spec import Image, RunSpec
 from verbatim.stage import (
     EngineName,
@@ -39,6 +35,13 @@ from verbatim.stage import (
     ValidateOutputs,
 )
 from verbatim.store import Store, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from verbatim.catalog import Catalog, RunStatus
+    from verbatim.settings import PlatformSettings
 
 CHAMPION = "champion"
 _NEEDS: dict[StageName, tuple[StageName, ...]] = {
@@ -252,7 +255,7 @@ class RunLifecycle:
         if error.kind == "gate":
             self.catalog.update_run(result.run_id, stage=result.stage, error=error.message)
             return
-        status = "cancelled" if error.kind == "stopped" else "failed"
+        status: RunStatus = "cancelled" if error.kind == "stopped" else "failed"
         message = f"{error.field}: {error.message}" if error.field else error.message
         self.catalog.update_run(result.run_id, status=status, stage=result.stage, error=message)
 

@@ -1,21 +1,28 @@
-"""Pinning: from a conf to a run spec, with every moving thing resolved to a fixed one. Nothing of the user's runs here."""
+"""Pinning: from a conf to a run spec, with every moving thing resolved to a fixed one.
+
+Nothing of the user's runs here.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from verbatim import __version__, git
-from verbatim.errors import PlatformFault, Problem, RequestError, UserFault
+from verbatim.errors import PlatformFault, RequestError, UserFault
+from verbatim.problems import Problem
 from verbatim.request import CodeRequest, FileSource, RunRequest, S3Source, parse_request
-from verbatim.settings import PlatformSettings
 from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
-from verbatim.store import Store
 from verbatim.tree import list_tree, pack_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from verbatim.settings import PlatformSettings
+    from verbatim.store import Store
 
 CLOCK_SKEW = timedelta(minutes=1)
 
@@ -69,7 +76,7 @@ def pin_request(
 
 
 def local_paths(spec: RunSpec) -> tuple[Path, ...]:
-    """Return the directories and files of the platform's machine that a run reads, for an engine to make them visible."""
+    """Return the directories and files of the platform's machine that a run reads; an engine makes them visible."""
     named = [channel.source.uri for channel in spec.data.values() if isinstance(channel.source, FileSource)]
     if spec.code.kind == "git" and spec.code.url.startswith("file://"):
         named.append(spec.code.url)
@@ -105,13 +112,22 @@ def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store) -> Pi
     try:
         commit = git.resolve(code.url, code.ref)
     except UserFault as error:
-        wrong_ref = "no branch or tag" in error.message
-        field, expected = ("code.ref", "a branch, tag or full SHA") if wrong_ref else ("code.url", "a repository that can be read")
+        field, expected = "code.url", "a repository that can be read"
+        if "no branch or tag" in error.message:
+            field, expected = "code.ref", "a branch, tag or full SHA"
         raise RequestError([Problem(field=field, expected=expected, got=f"{shown}: {error.message}")]) from None
     except PlatformFault as error:
         if "did not end" not in error.message:
             raise
-        raise RequestError([Problem(field="code.url", expected="a repository that answers", got=f"{shown}: no answer within {git.TIMEOUT_S} s")]) from None
+        raise RequestError(
+            [
+                Problem(
+                    field="code.url",
+                    expected="a repository that answers",
+                    got=f"{shown}: no answer within {git.TIMEOUT_S} s",
+                )
+            ]
+        ) from None
     return PinnedCode(kind="git", url=code.url, ref=code.ref, commit=commit, subdirectory=code.subdirectory)
 
 
@@ -122,12 +138,16 @@ def _pin_directory(code: CodeRequest, settings: PlatformSettings, store: Store) 
     root = Path(git.local_path(code.url))
     _demand([
         _unreadable("code.url", root, settings.files.read, "files.read"),
-        None if root.is_dir() else Problem(field="code.url", expected="a directory or git repository that exists", got=str(root)),
+        None if root.is_dir() else Problem(
+            field="code.url", expected="a directory or git repository that exists", got=str(root)
+        ),
         None if (root / code.subdirectory).is_dir() else Problem(
             field="code.subdirectory", expected=f"a directory in {root}", got=code.subdirectory
         ),
-        Problem(field="code.ref", expected="no ref, since the code is a plain directory", got=repr(code.ref),
-                hint="Write file:// before the path to take a commit of the git repository there.") if code.ref else None,
+        Problem(
+            field="code.ref", expected="no ref, since the code is a plain directory", got=repr(code.ref),
+            hint="Write file:// before the path to take a commit of the git repository there.",
+        ) if code.ref else None,
     ])  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="verbatim-pin-") as scratch:
         archive = Path(scratch) / "code.tar"
@@ -159,7 +179,9 @@ def _data_problems(request: RunRequest, settings: PlatformSettings) -> list[Prob
     for name, channel in request.data.items():
         source = channel.source
         if isinstance(source, S3Source):
-            found.append(_unknown_connection(f"data.{name}.s3.connection", source.connection, settings.connections.data))
+            found.append(
+                _unknown_connection(f"data.{name}.s3.connection", source.connection, settings.connections.data)
+            )
         else:
             field, path = f"data.{name}.file.uri", _path(source.uri)
             problem = _unreadable(field, path, settings.files.read, "files.read")
@@ -174,7 +196,9 @@ def _destination_problems(request: RunRequest, settings: PlatformSettings) -> li
     if not request.model or not destination:
         return []
     if destination.startswith("s3://"):
-        problem = _unknown_connection("model.connection", request.model.connection or "", settings.connections.destinations)
+        problem = _unknown_connection(
+            "model.connection", request.model.connection or "", settings.connections.destinations
+        )
     else:
         problem = _unreadable("model.destination", _path(destination), settings.files.write, "files.write")
     return [problem] if problem else []
@@ -197,4 +221,6 @@ def _unreadable(field: str, path: Path, allowed: Sequence[str], setting: str) ->
         return None
     known = ", ".join(allowed) or "none"
     hint = f"An administrator allows one under {setting} in config/platform.yaml."
-    return Problem(field=field, expected=f"a path inside a directory that is allowed ({known})", got=str(path), hint=hint)
+    return Problem(
+        field=field, expected=f"a path inside a directory that is allowed ({known})", got=str(path), hint=hint
+    )

@@ -1,6 +1,7 @@
 """A run's record: what is known of it, from the catalog and the store, in the JSON form of ``verbatim show``.
 
-Reads only. A run that still goes on, failed, or never got past its pin has a record too: what is not known is null or empty.
+Reads only. A run that still goes on, failed, or never got past its pin has a record too: what is not known is null or
+empty.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     Results = dict[StageName, StageResult]
 
-O = TypeVar("O", bound=Outputs)
+Made = TypeVar("Made", bound=Outputs)
 
 
 def run_record(store: Store, catalog: Catalog, run_id: str) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
     }
 
 
-def _outputs(results: Results, stage: StageName, kind: type[O]) -> O | None:
+def _outputs(results: Results, stage: StageName, kind: type[Made]) -> Made | None:
     result = results.get(stage)
     return result.outputs if result and isinstance(result.outputs, kind) else None
 

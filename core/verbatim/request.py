@@ -6,6 +6,7 @@ generated from them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,20 +14,33 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from verbatim.documents import Document, Moment
-from verbatim.errors import Problem, RequestError, problems_of
+from verbatim.documents import Document, Moment, Pattern
+from verbatim.errors import RequestError
+from verbatim.problems import Problem, problems_of, shown
 
-Name = Annotated[
-    str,
-    Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _; at most 63 characters"),
+_NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
+Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", _NAME), Field(description=_NAME)]
+S3Uri = Annotated[str, Pattern(r"^s3://[^/]+/.*$", "a URI such as s3://bucket/prefix/")]
+FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/")]
+Destination = Annotated[
+    str, Pattern(r"^(s3://[^/]+/.*|file:///.+)$", "a URI such as s3://bucket/prefix/ or file:///srv/models/")
 ]
 Scalar = str | int | float | bool | None
 Parameter = Scalar | list[Any] | dict[str, Any]
 
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd])$")
+MIN_MEMORY_BYTES = 32 * 1024**2
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -63,14 +77,15 @@ def _relative(path: str) -> str:
     return str(parts)
 
 
+RelativePath = Annotated[str, AfterValidator(_relative)]
+
+
 class CodeRequest(Document):
     """Where the training code is."""
 
     url: str = Field(min_length=1, description="a git URL (https, ssh, file) or a directory")
     ref: str | None = Field(None, description="branch, tag or commit; the remote's default branch if not given")
-    subdirectory: str = Field(".", description="the project's directory in the repository")
-
-    _subdirectory = field_validator("subdirectory")(_relative)
+    subdirectory: RelativePath = Field(".", description="the project's directory in the repository")
 
     @field_validator("url", "ref")
     @classmethod
@@ -91,13 +106,13 @@ class CodeRequest(Document):
 class FileSource(Document):
     """A directory or file that the platform's machine can read."""
 
-    uri: str = Field(pattern=r"^file:///.+", description="file:///path/; a directory ends in / or is found to be one")
+    uri: FileUri = Field(description="file:///path/; a directory ends in / or is found to be one")
 
 
 class S3Source(Document):
     """A prefix or object in an S3-compatible store."""
 
-    uri: str = Field(pattern=r"^s3://[^/]+/.*", description="s3://bucket/prefix/")
+    uri: S3Uri = Field(description="s3://bucket/prefix/")
     connection: str = Field(min_length=1, description="Airflow connection (amazon provider) that may read it")
 
 
@@ -167,16 +182,16 @@ class Gate(Document):
 class Evaluation(Document):
     """How the trained model is evaluated besides the metrics that training reports."""
 
-    command: str | list[str] | None = Field(None, description="run after training, with the model directory and the data")
+    command: str | list[str] | None = Field(
+        None, description="run after training, with the model directory and the data"
+    )
 
 
 class ModelRequest(Document):
     """What the model is called, and where else it goes."""
 
     name: Name | None = Field(None, description="the experiment's name if not given")
-    destination: str | None = Field(
-        None, pattern=r"^(s3://[^/]+/.*|file:///.+)", description="s3:// or file:// prefix; the files are also put there"
-    )
+    destination: Destination | None = Field(None, description="s3:// or file:// prefix; the files are also put there")
     connection: str | None = Field(None, description="Airflow connection that may write an s3:// destination")
 
     @model_validator(mode="after")
@@ -189,16 +204,22 @@ class ModelRequest(Document):
 class Resources(Document):
     """Limits of the containers that run the user's code."""
 
-    cpus: float | None = Field(None, gt=0, description="all cores if not given")
+    cpus: float | None = Field(None, ge=0.01, allow_inf_nan=False, description="all cores if not given")
     memory: str = Field("4g", description="such as '512m' or '4g'")
     gpus: int = Field(0, ge=0)
     timeout: str = Field("24h", description="such as '30m' or '2h'; the training is stopped after it")
 
-    @field_validator("memory", mode="before")
+    @field_validator("memory", "timeout", mode="before")
     @classmethod
-    def _memory(cls, value: Any) -> Any:
-        parse_memory(str(value))
-        return str(value)
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) else value
+
+    @field_validator("memory")
+    @classmethod
+    def _memory(cls, value: str) -> str:
+        if parse_memory(value) < MIN_MEMORY_BYTES:
+            raise ValueError("memory of at least 32m, such as '512m' or '4g'")
+        return value
 
     @field_validator("timeout")
     @classmethod
@@ -236,40 +257,61 @@ class Retention(Document):
 
 
 def _code_from_text(value: Any) -> Any:
-    return {"url": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"url": value}
+    if not isinstance(value, Mapping | CodeRequest):
+        raise ValueError("a URL or a directory, or an object with 'url', 'ref' and 'subdirectory'")  # noqa: TRY004 - pydantic's
+    return value
 
 
 class RunRequest(Document):
     """The conf of one run."""
 
     experiment: Name | None = Field(None, description="a named line of work; from the code's name if not given")
-    code: Annotated[CodeRequest, BeforeValidator(_code_from_text)] = Field(description="a URL, or an object with url, ref, subdirectory")
-    command: str | list[str] | None = Field(None, description="how training starts; detected if not given. Text is run by a shell, a list as it is")
-    parameters: dict[str, Parameter] = Field(default_factory=dict, description="argv, JSON file and environment of the training")
+    code: Annotated[CodeRequest, BeforeValidator(_code_from_text)] = Field(
+        description="a URL, or an object with url, ref, subdirectory"
+    )
+    command: str | list[str] | None = Field(
+        None, description="how training starts; detected if not given. Text is run by a shell, a list as it is"
+    )
+    parameters: dict[str, Parameter] = Field(
+        default_factory=dict, description="argv, JSON file and environment of the training"
+    )
     data: dict[Name, ChannelRequest] = Field(default_factory=dict, description="channels: named input datasets")
     as_of: Moment | None = Field(None, description="data as of this moment; now if not given")
-    validation: dict[Name, str] = Field(default_factory=dict, description="channel to Great Expectations suite, a JSON file in the code")
-    metrics: tuple[MetricDefinition, ...] = Field((), description="metrics to read from the output, besides the built-in ways")
+    validation: dict[Name, RelativePath] = Field(
+        default_factory=dict, description="channel to Great Expectations suite, a JSON file in the code"
+    )
+    metrics: tuple[MetricDefinition, ...] = Field(
+        (), description="metrics to read from the output, besides the built-in ways"
+    )
     evaluation: Evaluation = Evaluation()
     gates: tuple[Gate, ...] = ()
     model: ModelRequest | None = Field(ModelRequest(), description="null: the run makes no model")
-    promotion: Literal["none", "auto", "manual"] = Field("none", description="auto: becomes champion when all gates pass; manual: a person promotes it")
+    promotion: Literal["none", "auto", "manual"] = Field(
+        "none", description="auto: becomes champion when all gates pass; manual: a person promotes it"
+    )
     resources: Resources = Resources()
     environment: EnvironmentRequest = EnvironmentRequest()
     seed: int = Field(42, ge=0, lt=2**32)
     retention: Retention = Retention()
 
+    @field_validator("parameters")
+    @classmethod
+    def _in_json(cls, value: dict[str, Parameter]) -> dict[str, Parameter]:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (ValueError, TypeError):
+            raise ValueError("values that JSON has, so neither NaN nor an infinite number") from None
+        return value
+
     @field_validator("validation")
     @classmethod
-    def _suites_are_inside(cls, value: dict[str, str]) -> dict[str, str]:
-        return {channel: _relative(path) for channel, path in value.items()}
-
-    @model_validator(mode="after")
-    def _validated_channels_exist(self) -> Self:
-        unknown = sorted(set(self.validation) - set(self.data))
+    def _of_channels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        unknown = sorted(set(value) - set(info.data.get("data", value)))
         if unknown:
-            raise ValueError(f"every channel under 'validation' to be one of 'data' (not so: {', '.join(unknown)})")
-        return self
+            raise ValueError(f"only channels that 'data' has (not so: {', '.join(unknown)})")
+        return value
 
     @property
     def experiment_name(self) -> str:
@@ -292,15 +334,32 @@ def parse_request(conf: Mapping[str, Any]) -> RunRequest:
     Raises:
         RequestError: With every problem, each naming the field, what was expected and what came.
     """
+    if not isinstance(conf, Mapping):
+        raise RequestError([Problem(field="conf", expected="a JSON object", got=shown(conf))])
     given = {key: value for key, value in conf.items() if value is not None or key == "model"}
     try:
         return RunRequest.model_validate(given)
     except ValidationError as error:
-        raise RequestError(problems_of(error)) from None
+        raise RequestError(problems_of(error, RunRequest)) from None
 
 
 __all__ = [
-    "ChannelRequest", "CodeRequest", "EnvironmentRequest", "Evaluation", "FileSource", "Gate", "MetricDefinition",
-    "ModelRequest", "Name", "Parameter", "Problem", "Resources", "Retention", "RunRequest", "S3Source",
-    "parse_duration", "parse_memory", "parse_request",
+    "ChannelRequest",
+    "CodeRequest",
+    "EnvironmentRequest",
+    "Evaluation",
+    "FileSource",
+    "Gate",
+    "MetricDefinition",
+    "ModelRequest",
+    "Name",
+    "Parameter",
+    "Problem",
+    "Resources",
+    "Retention",
+    "RunRequest",
+    "S3Source",
+    "parse_duration",
+    "parse_memory",
+    "parse_request",
 ]

@@ -13,7 +13,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from verbatim.documents import Document
-from verbatim.errors import PlatformFault, problems_of
+from verbatim.errors import PlatformFault
+from verbatim.problems import problems_of
 
 
 class DockerSettings(Document):
@@ -59,7 +60,10 @@ ENVIRONMENT = {
     "VERBATIM_RUNNER": "runner",
     "VERBATIM_CACHE_DIR": "cache_dir",
 }
-"""Environment variables that override the file; ``VERBATIM_CONFIG`` names the file, ``VERBATIM_HOME`` the embedded platform's directory."""
+"""Environment variables that override the file.
+
+Besides, ``VERBATIM_CONFIG`` names the file, and ``VERBATIM_HOME`` the embedded platform's directory.
+"""
 
 
 def load_settings(path: Path | None = None) -> PlatformSettings:
@@ -92,7 +96,6 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
     try:
         return PlatformSettings.model_validate(values)
     except ValidationError as error:
-        raise PlatformFault("\n".join([f"the settings in {file} are wrong:", *map(str, problems_of(error))])) from None
-
-
-
+        raise PlatformFault(
+            "\n".join([f"the settings in {file} are wrong:", *map(str, problems_of(error, PlatformSettings))])
+        ) from None

@@ -21,7 +21,7 @@ class SourceObject(Document):
 
 
 class DatasetSnapshot(Document):
-    """The files of a channel, and the source and as-of that they came from. Stored as a blob; its digest is the snapshot's."""
+    """The files of a channel, and where they came from. Stored as a blob; its digest is the snapshot's."""
 
     schema_version: Literal[1] = 1
     source: FileSource | S3Source

@@ -27,7 +27,9 @@ class PinnedCode(Document):
     kind: Literal["git", "directory"]
     url: str = Field(description="as asked for; for a directory its absolute path")
     ref: str | None = None
-    commit: str | None = Field(None, pattern=r"^[0-9a-f]{40,64}$", description="full commit SHA; for a directory in a work tree its HEAD")
+    commit: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40,64}$", description="full commit SHA; for a directory in a work tree its HEAD"
+    )
     dirty: bool = Field(False, description="a directory whose work tree differs from its commit")
     subdirectory: str = "."
     digest: Sha256 | None = Field(None, description="the code blob's digest where pinning made it (directories)")

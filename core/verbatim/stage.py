@@ -1,7 +1,7 @@
 """Stage requests and results: the protocol between the orchestrator and the runner.
 
-A stage is a function from a ``StageRequest`` to a ``StageResult``, both JSON documents in the store. The result is the only
-thing that crosses back; an exit code tells whether to expect one.
+A stage is a function from a ``StageRequest`` to a ``StageResult``, both JSON documents in the store. The result is the
+only thing that crosses back; an exit code tells whether to expect one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class EnvironmentRef(Document):
     lock_digest: Sha256 = Field(description="digest of the lock, a requirements file with hashes, which is a blob")
     python: str = Field(description="full version, such as 3.11.2")
     packages: int
-    declared_by: str = Field(description="what the dependencies were read from: requirements.txt, pyproject.toml or imports")
+    declared_by: str = Field(
+        description="what the dependencies were read from: requirements.txt, pyproject.toml or imports"
+    )
     cached: bool = Field(description="whether an environment of this lock was there already")
 
 
@@ -160,7 +162,14 @@ class PromoteOutputs(Document):
 
 
 Outputs = Annotated[
-    PinOutputs | ExtractOutputs | PrepareOutputs | ValidateOutputs | TrainOutputs | EvaluateOutputs | RegisterOutputs | PromoteOutputs,
+    PinOutputs
+    | ExtractOutputs
+    | PrepareOutputs
+    | ValidateOutputs
+    | TrainOutputs
+    | EvaluateOutputs
+    | RegisterOutputs
+    | PromoteOutputs,
     Field(discriminator="stage"),
 ]
 
@@ -194,7 +203,7 @@ class StageError(Document):
 
 
 class StageResult(Document):
-    """What a stage did. With ``state`` failed, ``error`` says why; ``outputs`` may still be there (gates, expectations)."""
+    """What a stage did. Where ``state`` is failed, ``error`` says why, and ``outputs`` may still be there (gates)."""
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -255,20 +264,23 @@ class StageSecrets(Document):
     """Credentials for one stage, handed over in a file that the user's uid cannot read; never stored, never logged."""
 
     store: S3Credentials | None = None
-    connections: dict[str, S3Credentials] = Field(default_factory=dict, description="Airflow connection id to credentials")
+    connections: dict[str, S3Credentials] = Field(
+        default_factory=dict, description="Airflow connection id to credentials"
+    )
 
     def in_clear(self) -> bytes:
         """Return JSON with the secrets in clear, for the hand-over alone."""
-
 
         def clear(credentials: S3Credentials) -> dict[str, str | None]:
             dumped = credentials.model_dump()
             return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped.items()}
 
-        return json.dumps({
-            "store": clear(self.store) if self.store else None,
-            "connections": {name: clear(value) for name, value in self.connections.items()},
-        }).encode()
+        return json.dumps(
+            {
+                "store": clear(self.store) if self.store else None,
+                "connections": {name: clear(value) for name, value in self.connections.items()},
+            }
+        ).encode()
 
     def values(self) -> tuple[str, ...]:
         """Return every secret in clear, so that a log can be searched for them."""

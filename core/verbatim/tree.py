@@ -1,4 +1,4 @@
-"""Directories of code as archives: packed so that the same files give the same bytes, unpacked so that nothing gets out.
+"""Directories of code as archives: the same files give the same bytes, and what is unpacked stays where it should.
 
 Archives are hostile until they are unpacked: nothing outside the target is written, linked to or counted on.
 """
@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from verbatim import git
 from verbatim.errors import UserFault
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ def list_tree(root: Path) -> list[str]:
     In a git work tree those that git tracks or would track, so without what .gitignore names; elsewhere
     (and where git would track nothing) all but what lies in ``.git``, ``.venv`` and ``__pycache__``.
     """
-    # The directory is not trusted: its git configuration may name programs to run.
-    safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"]
-    command = ["git", *safe, "ls-files", "-z", "-co", "--exclude-standard"]
+    command = git.command("ls-files", "-z", "-co", "--exclude-standard")
     try:
-        listing = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+        listing = subprocess.run(
+            command, cwd=root, env=git.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return _walk(root)
     found: set[str] = set()
@@ -88,8 +89,8 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
         max_files: How many members it may have.
 
     Raises:
-        UserFault: A member would be outside the target (an absolute path, ``..``, a link that leads out), is a device, comes
-            twice, or is one too many; or the archive is damaged. What was unpacked before stays for the caller to remove.
+        UserFault: A member would be outside the target (an absolute path, ``..``, a link that leads out), is a device,
+            comes twice, or is one too many; or the archive is damaged. What was unpacked until then stays.
     """
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
@@ -117,7 +118,9 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
                 raise UserFault(f"the link {link.name!r} lies behind another link")
             path.symlink_to(link.linkname)
     except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and not isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+        if isinstance(error, OSError) and not isinstance(
+            error, FileExistsError | NotADirectoryError | IsADirectoryError
+        ):
             raise
         raise UserFault(f"the archive is damaged or holds a path twice: {error}") from None
 
@@ -148,7 +151,9 @@ def _check_link(link: tarfile.TarInfo) -> None:
     ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
     depth = len(PurePosixPath(link.name).parts) - 1
     if PurePosixPath(link.linkname).is_absolute() or ups > depth or ".." in parts[ups:]:
-        raise UserFault(f"the link {link.name!r} to {link.linkname!r} leads out of the code, or cannot be told to stay in it")
+        raise UserFault(
+            f"the link {link.name!r} to {link.linkname!r} leads out of the code, or cannot be told to stay in it"
+        )
 
 
 def _unpack(content: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:

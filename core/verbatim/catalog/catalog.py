@@ -1,7 +1,7 @@
 """The catalog: the relational index over the store, and the one place of mutable state.
 
-Runs on the worker, in the command and in pages, never in a stage's container. Every change is one transaction: on SQLite
-writers queue for the database (``BEGIN IMMEDIATE``), on PostgreSQL for the row that they change.
+Runs on the worker, in the command and in pages, never in a stage's container. Every change is one transaction: on
+SQLite writers queue for the database (``BEGIN IMMEDIATE``), on PostgreSQL for the row that they change.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Catalog:
             self._url = make_url(url)
             self._engine = _open(self._url)
         except ArgumentError:
-            raise PlatformFault("the catalog's URL cannot be read; expected sqlite:////path or postgresql://…") from None
+            raise PlatformFault(
+                "the catalog's URL cannot be read; expected sqlite:////path or postgresql://…"
+            ) from None
         except (NoSuchModuleError, ImportError) as error:
             raise PlatformFault(f"the catalog's database driver is not there: {error}") from None
 
@@ -81,9 +83,7 @@ class Catalog:
 
     # Runs
 
-    def start_run(
-        self, run_id: str, experiment: str, *, actor: str, origin: Mapping[str, str], engine: str
-    ) -> None:
+    def start_run(self, run_id: str, experiment: str, *, actor: str, origin: Mapping[str, str], engine: str) -> None:
         """Enter a run as running; one that is there already (its pin is tried again) runs again.
 
         Args:
@@ -189,7 +189,9 @@ class Catalog:
         this = (table.c.name == name) & (table.c.version == version)
         with self._writing() as connection:
             connection.execute(
-                update(table).where(this, table.c.status.is_(None)).values(digest=digest, status=status, created_at=now())
+                update(table)
+                .where(this, table.c.status.is_(None))
+                .values(digest=digest, status=status, created_at=now())
             )
             row = connection.execute(select(table.c.digest, table.c.status).where(this)).one_or_none()
         if row is None:
@@ -255,7 +257,9 @@ class Catalog:
             if row is None:
                 raise NotFound(f"the model {name!r} has no version {version}")
             if row.status != "candidate":
-                raise UserFault(f"version {version} of the model {name!r} is {row.status}; only a candidate gets an alias")
+                raise UserFault(
+                    f"version {version} of the model {name!r} is {row.status}; only a candidate gets an alias"
+                )
             this = (aliases.c.name == name) & (aliases.c.alias == alias)
             before = connection.scalar(select(aliases.c.version).where(this))
             if before is None:
@@ -282,7 +286,9 @@ class Catalog:
     def audit(self, limit: int = 100) -> list[AuditRow]:
         """Return what was done, the newest first."""
         with self._reading() as connection:
-            return [_as(AuditRow, row) for row in connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))]
+            return [
+                _as(AuditRow, row) for row in connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))
+            ]
 
     # Connections
 

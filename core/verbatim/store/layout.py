@@ -10,12 +10,15 @@
     runs/<run_id>/metrics/<n>-<segment>.jsonl
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
-    indexes/<kind>/<digest>.json            what was made of an input before (snapshots by source, locks by requirements)
+    indexes/<kind>/<digest>.json            what was made of an input before (snapshots by source)
 """
 
 from __future__ import annotations
 
-from verbatim.stage import StageName
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verbatim.stage import StageName
 
 
 def blob(digest: str) -> str:

@@ -6,9 +6,12 @@ Object stores cannot append. A stream is a row of segments: the last one is rewr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from verbatim.store.store import Store
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from verbatim.store.store import Store
 
 SEGMENT_BYTES = 256 * 1024
 
