@@ -1,0 +1,109 @@
+"""``StageOperator``: one stage of a run as an Airflow task, in a container or, where there is no Docker, in a process.
+
+Imported wherever DAGs are parsed: what execution needs is imported when it executes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+from verbatim.errors import ContractError, PlatformFault
+from verbatim_operators.failures import failures_told
+from verbatim_operators.run_record_link import RunRecordLink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from verbatim.stage import StageName
+    from verbatim_operators.engines.docker import DockerEngine
+    from verbatim_operators.stage_execution import StageExecution
+    from verbatim_operators.worker import Platform
+
+
+class StageOperator(DockerOperator):
+    """Runs one stage of the run that its DAG's pin task pinned.
+
+    The engine was picked when the run was pinned, the image is the spec's; what the container sees and may do is the
+    docker engine's business. Of ``DockerOperator`` it keeps the connection (``docker_url``, ``tls_*``, ``timeout``).
+
+    Args:
+        stage: Which stage.
+        pinned_by: The task id of the run's ``PinOperator``.
+        only_after: Skip, rather than run, unless this stage left outputs (for a stage that also runs after failures).
+        kwargs: As of ``DockerOperator``.
+    """
+
+    template_fields: Sequence[str] = ()
+    template_ext: Sequence[str] = ()
+    operator_extra_links = (RunRecordLink(),)
+    ui_color = "#e4f0fb"
+
+    def __init__(
+        self, *, stage: StageName, pinned_by: str = "pin", only_after: StageName | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(image="", **kwargs)
+        self.stage = stage
+        self.pinned_by = pinned_by
+        self.only_after = only_after
+        self.run_id: str | None = None
+        self._execution: StageExecution | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # DockerOperator returns log lines
+        """Run the stage.
+
+        Returns:
+            The run's id, its spec's digest and a few numbers: what other tasks may read of it.
+
+        Raises:
+            AirflowFailException: The user's code, data or conf is at fault, or the run was stopped; not retried.
+            PlatformFault: The platform is at fault; retried.
+        """
+        with failures_told(self.log):
+            return self._execute(context)
+
+    def _execute(self, context: Context) -> dict[str, Any]:
+        from verbatim_operators.stage_execution import (  # noqa: PLC0415 - where DAGs are parsed it would cost time
+            StageExecution,
+            engine_named,
+            has_outputs,
+            summary_of,
+        )
+        from verbatim_operators.worker import open_platform  # noqa: PLC0415 - likewise
+
+        task = context["ti"]
+        pinned = task.xcom_pull(task_ids=self.pinned_by)
+        if not pinned:
+            if self.only_after:
+                raise AirflowSkipException("the run was not pinned")
+            raise ContractError(f"the task {self.pinned_by!r} left no run to work on")
+        platform = open_platform()
+        self.run_id = run_id = pinned["run_id"]
+        if self.only_after and not has_outputs(platform.store, run_id, self.only_after, since="train"):
+            raise AirflowSkipException(f"there is nothing to {self.stage}: {self.only_after} made nothing")
+        engine = engine_named(pinned["engine"], platform, lambda: self._docker_engine(platform))
+        self.log.info("run %s, stage %s, in %s", run_id, self.stage, engine.isolation)
+        self._execution = StageExecution(platform, engine, self.log)
+        result = self._execution.run(run_id, self.stage, task.try_number)
+        return {"run_id": run_id, "stage": self.stage, "spec_digest": pinned["spec_digest"], **summary_of(result)}
+
+    def on_kill(self) -> None:
+        """Stop the stage: it gets SIGTERM and a grace time, and is never a success."""
+        if self._execution:
+            self.log.warning("stopping the %s stage", self.stage)
+            self._execution.stop()
+
+    def _docker_engine(self, platform: Platform) -> DockerEngine:
+        from verbatim_operators.engines.docker import DockerEngine  # noqa: PLC0415 - where DAGs are parsed it would cost time
+
+        self.docker_conn_id = platform.settings.docker.connection
+        try:
+            return DockerEngine(platform.settings, self.cli)
+        except AirflowException as error:
+            raise PlatformFault(
+                f"the run was pinned to containers, and the Docker daemon does not answer: {error}"
+            ) from None
