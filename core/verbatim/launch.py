@@ -26,6 +26,7 @@ GRACE_S = 15.0
 _PASSED_ON = (
     "PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "VERBATIM_PLATFORM",  # by it `verbatim down` finds what its platform has started
 )  # fmt: skip
 
 
