@@ -96,7 +96,7 @@ def _place(location: Sequence[int | str], document: type[BaseModel]) -> tuple[li
     path: list[str] = []
     annotation: Any = document
     for part in location:
-        annotation = _without_null(annotation)
+        annotation = without_null(annotation)
         if _is_union(annotation) or part == "[key]":
             break
         path.append(str(part))
@@ -105,7 +105,7 @@ def _place(location: Sequence[int | str], document: type[BaseModel]) -> tuple[li
             annotation = known.annotation if known else None
         else:
             annotation = next(iter(get_args(annotation)[-1 if isinstance(part, str) else 0 :]), None)
-    return path, _without_null(annotation)
+    return path, without_null(annotation)
 
 
 def _expected(finding: ErrorDetails, annotation: Any) -> str:
@@ -113,21 +113,21 @@ def _expected(finding: ErrorDetails, annotation: Any) -> str:
     if kind in {"value_error", "assertion_error"}:
         return finding["msg"].split(", ", 1)[1]
     if _is_union(annotation):
-        return _in_words(annotation)
+        return in_words(annotation)
     if kind in _BOUNDS:
-        return f"{_in_words(annotation)} {_BOUNDS[kind].format(**context)}"
+        return f"{in_words(annotation)} {_BOUNDS[kind].format(**context)}"
     if kind == "finite_number":
         return "a finite number"
     if kind == "string_too_short":
         return "text that is not empty"
     if kind.endswith(("_type", "_parsing", "_from_float")) or kind.startswith(("datetime_", "literal_")):
-        return _in_words(annotation)
+        return in_words(annotation)
     return finding["msg"].removeprefix("Input should be ")
 
 
-def _in_words(annotation: Any) -> str:
+def in_words(annotation: Any) -> str:
     """Return what an annotation admits, such as ``text or a list of text``."""
-    annotation = _without_null(annotation)
+    annotation = without_null(annotation)
     if annotation in _TYPES:
         return _TYPES[annotation]
     if _is_model(annotation):
@@ -136,7 +136,7 @@ def _in_words(annotation: Any) -> str:
     if origin is Literal:
         return _either([repr(value) for value in arguments])
     if _is_union(annotation):
-        words = dict.fromkeys(_in_words(member) for member in arguments if member is not type(None))
+        words = dict.fromkeys(in_words(member) for member in arguments if member is not type(None))
         if _TYPES[float] in words:
             words.pop(_TYPES[int], None)
         return _either(list(words))
@@ -149,13 +149,14 @@ def _either(words: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _without_null(annotation: Any) -> Any:
+def without_null(annotation: Any) -> Any:
+    """Return an annotation without what pydantic is told beside it, and without ``None`` where that leaves one type."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if _is_union(annotation):
         members = [member for member in get_args(annotation) if member is not type(None)]
         if len(members) == 1:
-            return _without_null(members[0])
+            return without_null(members[0])
     return annotation
 
 

@@ -28,8 +28,8 @@ from verbatim.documents import Document, Moment, Pattern
 from verbatim.errors import RequestError
 from verbatim.problems import Problem, problems_of, shown
 
-_NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
-Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", _NAME), Field(description=_NAME)]
+NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
+Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", NAME), Field(description=NAME)]
 S3Uri = Annotated[str, Pattern(r"^s3://[^/]+/.*$", "a URI such as s3://bucket/prefix/")]
 FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/")]
 Destination = Annotated[
@@ -119,8 +119,8 @@ class S3Source(Document):
 class ChannelRequest(Document):
     """One named input dataset, from exactly one source."""
 
-    file: FileSource | None = None
-    s3: S3Source | None = None
+    file: FileSource | None = Field(None, description="from the platform's machine")
+    s3: S3Source | None = Field(None, description="from an S3-compatible store")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -139,7 +139,7 @@ class ChannelRequest(Document):
 class MetricDefinition(Document):
     """A metric read from the output by a regular expression, as SageMaker's MetricDefinitions."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="what the metric is called")
     regex: str = Field(min_length=1, description="one group, which holds the number")
 
     @field_validator("regex")
@@ -157,9 +157,9 @@ class MetricDefinition(Document):
 class Gate(Document):
     """A condition on the last value of one metric; both bounds are inclusive."""
 
-    metric: str = Field(min_length=1)
-    min: float | None = Field(None, allow_inf_nan=False)
-    max: float | None = Field(None, allow_inf_nan=False)
+    metric: str = Field(min_length=1, description="a metric that training or evaluation reports")
+    min: float | None = Field(None, allow_inf_nan=False, description="the least value that passes")
+    max: float | None = Field(None, allow_inf_nan=False, description="the greatest value that passes")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -206,7 +206,7 @@ class Resources(Document):
 
     cpus: float | None = Field(None, ge=0.01, allow_inf_nan=False, description="all cores if not given")
     memory: str = Field("4g", description="such as '512m' or '4g'")
-    gpus: int = Field(0, ge=0)
+    gpus: int = Field(0, ge=0, description="how many GPUs")
     timeout: str = Field("24h", description="such as '30m' or '2h'; the training is stopped after it")
 
     @field_validator("memory", "timeout", mode="before")
@@ -268,7 +268,7 @@ class RunRequest(Document):
     """The conf of one run."""
 
     experiment: Name | None = Field(None, description="a named line of work; from the code's name if not given")
-    code: Annotated[CodeRequest, BeforeValidator(_code_from_text)] = Field(
+    code: Annotated[CodeRequest, BeforeValidator(_code_from_text, json_schema_input_type=str | CodeRequest)] = Field(
         description="a URL, or an object with url, ref, subdirectory"
     )
     command: str | list[str] | None = Field(
@@ -285,16 +285,16 @@ class RunRequest(Document):
     metrics: tuple[MetricDefinition, ...] = Field(
         (), description="metrics to read from the output, besides the built-in ways"
     )
-    evaluation: Evaluation = Evaluation()
-    gates: tuple[Gate, ...] = ()
+    evaluation: Evaluation = Field(Evaluation(), description="how the trained model is evaluated")
+    gates: tuple[Gate, ...] = Field((), description="what the metrics must meet for the model to be a candidate")
     model: ModelRequest | None = Field(ModelRequest(), description="null: the run makes no model")
     promotion: Literal["none", "auto", "manual"] = Field(
         "none", description="auto: becomes champion when all gates pass; manual: a person promotes it"
     )
-    resources: Resources = Resources()
-    environment: EnvironmentRequest = EnvironmentRequest()
-    seed: int = Field(42, ge=0, lt=2**32)
-    retention: Retention = Retention()
+    resources: Resources = Field(Resources(), description="limits of the containers that run the user's code")
+    environment: EnvironmentRequest = Field(EnvironmentRequest(), description="how dependencies are resolved")
+    seed: int = Field(42, ge=0, lt=2**32, description="handed to the training, which may use it")
+    retention: Retention = Field(Retention(), description="how long what did not pass is kept")
 
     @field_validator("parameters")
     @classmethod

@@ -10,7 +10,7 @@
     runs/<run_id>/metrics/<n>-<segment>.jsonl
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
-    indexes/<kind>/<digest>.json            what was made of an input before (snapshots by source)
+    indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks
 """
 
 from __future__ import annotations
