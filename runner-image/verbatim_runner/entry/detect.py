@@ -1,0 +1,130 @@
+"""Decides how training is started: by the conf's command, else by the one candidate that the project has.
+
+Reads files and runs nothing. To know one more kind of project, write a function and add it to ``_DETECTORS``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from typing import TYPE_CHECKING
+
+from verbatim.errors import UserFault
+from verbatim.stage import Entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SHELL_SYNTAX = re.compile(r"[|&;<>()$`*?\[\]~#\n]|^\s*\w+=")
+_SHOWN = 20
+
+
+def find_entry(command: str | list[str] | None, project: Path) -> Entry:
+    """Return how training is started, and why so.
+
+    Args:
+        command: The conf's. Parameters are appended to it unless it places them itself (``{parameters.…}``), or is a shell
+            text in which there is no telling where they belong.
+        project: The project's directory.
+
+    Raises:
+        UserFault: The project has no candidate, or several; with the conf line that decides.
+    """
+    if command:
+        return _from_conf(command)
+    found = [entry for detect in _DETECTORS for entry in detect(project)]
+    if len(found) == 1:
+        return found[0]
+    suggestions = [shlex.join(entry.argv) for entry in found] or [f"python {name}" for name in _scripts(project)]
+    example = f'Name it in the conf, such as "command": "{suggestions[0] if suggestions else "python my_training.py"}"'
+    if found:
+        listed = "; ".join(entry.found_by for entry in found)
+        raise UserFault(f"the project has {len(found)} ways to start training: {listed}. {example}", field="command")
+    known = "train.py, main.py, train.sh, a [project.scripts] train, a package with __main__.py"
+    there = ", ".join(sorted(path.name for path in project.iterdir() if path.name != ".git")[:_SHOWN]) or "nothing"
+    raise UserFault(
+        f"the project has nothing that starts training ({known}); it has: {there}. {example}", field="command"
+    )
+
+
+def _from_conf(command: str | list[str]) -> Entry:
+    text = command if isinstance(command, str) else shlex.join(command)
+    places = "{parameters" in text
+    if isinstance(command, list):
+        argv = tuple(command)
+    elif _SHELL_SYNTAX.search(command):
+        found_by = "the conf's command, run by a shell; it gets parameters by {parameters.name}, the file and the environment alone"
+        return Entry(argv=("sh", "-c", command), appends_parameters=False, found_by=found_by)
+    else:
+        argv = _split(command)
+    return Entry(argv=argv, appends_parameters=not places, found_by="the conf's command")
+
+
+def _split(command: str) -> tuple[str, ...]:
+    try:
+        argv = tuple(shlex.split(command))
+    except ValueError as error:
+        raise UserFault(f"expected a command line; got {command!r} ({error})", field="command") from None
+    if not argv:
+        raise UserFault("expected a command line; got only white space", field="command")
+    return argv
+
+
+def _script(name: str, *interpreter: str) -> list[Entry]:
+    return [Entry(argv=(*interpreter, name), appends_parameters=True, found_by=f"the script {name}")]
+
+
+def _python_scripts(project: Path) -> list[Entry]:
+    names = [name for name in ("train.py", "main.py") if (project / name).is_file()]
+    return [entry for name in names for entry in _script(name, "python")]
+
+
+def _shell_script(project: Path) -> list[Entry]:
+    return _script("train.sh", "bash") if (project / "train.sh").is_file() else []
+
+
+def _project_script(project: Path) -> list[Entry]:
+    """Find ``train`` under ``[project.scripts]``: called as its installed form would call it, without installing the project."""
+    try:
+        declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+        target = declared["project"]["scripts"]["train"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        return []
+    module, _, function = str(target).partition(":")
+    function = function.partition("[")[0].strip()
+    if not all(part.isidentifier() for part in (*module.strip().split("."), *function.split("."))):
+        raise UserFault(f"expected module:function as [project.scripts] train; got {target!r}", field="pyproject.toml")
+    start = f"from {module.strip()} import {function.split('.')[0]}; sys.exit({function}())"
+    return [_python(_import_path(project, module.strip()) + start, f"[project.scripts] train = {str(target)!r}")]
+
+
+def _package(project: Path) -> list[Entry]:
+    roots = [root for root in (project, project / "src") if root.is_dir()]
+    packages = sorted(path.parent for root in roots for path in root.glob("*/__main__.py"))
+    return [_package_entry(project, package) for package in packages if package.name.isidentifier()]
+
+
+def _package_entry(project: Path, package: Path) -> Entry:
+    found_by = f"the package {package.relative_to(project)} with __main__.py"
+    if package.parent == project:
+        return Entry(argv=("python", "-m", package.name), appends_parameters=True, found_by=found_by)
+    start = f"import runpy; runpy.run_module({package.name!r}, run_name='__main__', alter_sys=True)"
+    return _python(_import_path(project, package.name) + start, found_by)
+
+
+def _import_path(project: Path, module: str) -> str:
+    top = module.split(".", maxsplit=1)[0]
+    in_src = any((project / "src" / name).exists() for name in (top, f"{top}.py"))
+    return "import sys, os; sys.path.insert(0, os.path.abspath('src')); " if in_src else "import sys; "
+
+
+def _python(code: str, found_by: str) -> Entry:
+    return Entry(argv=("python", "-c", code), appends_parameters=True, found_by=found_by)
+
+
+def _scripts(project: Path) -> list[str]:
+    return sorted(path.name for path in project.glob("*.py") if path.name not in {"setup.py", "conftest.py"})[:_SHOWN]
+
+
+_DETECTORS = (_python_scripts, _shell_script, _project_script, _package)

@@ -1,0 +1,134 @@
+"""Builds the virtual environment of a lock, once per host: later runs of the same lock find it.
+
+The record beside an environment is written last, by the runner; an environment without one was not finished, and is built
+again. Several stages that need the same one at once build it once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from verbatim.errors import PlatformFault
+from verbatim_runner.environment.lock import has_all_hashes, packages_in
+from verbatim_runner.environment.uv import interpreter, run_uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from verbatim_runner.stage_context import StageContext
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that is ready.
+
+    Attributes:
+        python: Its interpreter.
+        bin_dir: Where its commands are.
+        cached: Whether it was there already.
+        version: The interpreter's version, such as ``3.11.2``.
+        packages: How many packages are in it.
+    """
+
+    python: Path
+    bin_dir: Path
+    cached: bool
+    version: str
+    packages: int
+
+
+def ensure_environment(context: StageContext, lock_digest: str, python: str) -> Environment:
+    """Return the environment of a lock, built if this host does not have it yet.
+
+    Args:
+        context: The stage's.
+        lock_digest: The lock, a blob.
+        python: The version that it was locked for; this host's may differ from it in the last part only.
+
+    Raises:
+        UserFault: A package cannot be installed; with the installer's reason.
+        PlatformFault: This host has another Python, the index does not answer, or the disk is full.
+    """
+    version = platform.python_version()
+    if version.split(".")[:2] != python.split(".")[:2]:
+        raise PlatformFault(
+            f"the environment was locked for Python {python}, and this host has {version}; prepare it again"
+        )
+    lock = context.store.get_blob(lock_digest).decode()
+    home = _home(context, lock_digest, version)
+    record = home.with_suffix(".json")
+    if cached := record.exists():
+        return _describe(home, lock, cached=cached)
+    with _only_one(context, home.with_suffix(".lock")):
+        cached = record.exists()
+        if not cached:
+            _build(context, home, lock)
+            with context.isolation.as_root():
+                record.write_text(json.dumps({"lock_digest": lock_digest, "python": version}))
+    return _describe(home, lock, cached=cached)
+
+
+def _home(context: StageContext, lock_digest: str, version: str) -> Path:
+    """Return where an environment lies; its interpreter counts, since it is linked to and not copied."""
+    subject = f"{lock_digest} {version} {platform.machine()} {'-'.join(platform.libc_ver())} {interpreter()}"
+    return context.cache_dir / "environments" / hashlib.sha256(subject.encode()).hexdigest()[:24]
+
+
+def _describe(home: Path, lock: str, *, cached: bool) -> Environment:
+    return Environment(
+        python=home / "bin" / "python",
+        bin_dir=home / "bin",
+        cached=cached,
+        version=platform.python_version(),
+        packages=len(packages_in(lock)),
+    )
+
+
+def _build(context: StageContext, home: Path, lock: str) -> None:
+    packages = packages_in(lock)
+    context.console.say(f"building an environment of {len(packages)} packages")
+    started = time.monotonic()
+    with context.isolation.as_root():
+        shutil.rmtree(home, ignore_errors=True)
+    context.isolation.make_directory(home)
+    context.isolation.give_to_builder(home)
+    run_uv(
+        context, "venv", "--quiet", "--allow-existing", "--python", interpreter(), str(home),
+        cwd=context.work_dir, purpose="making a virtual environment",
+    )  # fmt: skip
+    if packages:
+        listed = context.work_dir / "requirements.lock"
+        listed.write_text(lock)
+        hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
+        run_uv(
+            context, "pip", "sync", "--quiet", "--compile-bytecode", "--link-mode", "hardlink", *hashes,
+            "--python", str(home / "bin" / "python"), str(listed), cwd=context.work_dir, purpose="installing the locked packages",
+        )  # fmt: skip
+    context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
+
+
+@contextmanager
+def _only_one(context: StageContext, path: Path) -> Iterator[None]:
+    """Hold a lock that all stages on this host see; whoever waits says so."""
+    context.isolation.make_directory(path.parent)
+    with context.isolation.as_root():
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            context.console.say("another stage is building the same environment; waiting for it")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

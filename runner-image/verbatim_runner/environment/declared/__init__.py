@@ -1,0 +1,32 @@
+"""How projects declare their dependencies: one module each, the first that applies counts.
+
+To know one more way, write a module with a ``detect`` function and add it to ``_DETECTORS``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from verbatim_runner.environment.declared import imports, inline, pyproject, requirements
+from verbatim_runner.environment.declared.interface import Declaration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from verbatim.stage import Entry
+
+__all__ = ["Declaration", "find_declaration"]
+
+_DETECTORS = (requirements.detect, pyproject.detect, inline.detect, imports.detect)
+
+
+def find_declaration(project: Path, root: Path, entry: Entry) -> Declaration:
+    """Return what a project depends on, by the first way of declaring it that the project uses.
+
+    Args:
+        project: The project's directory.
+        root: The root of the whole code tree, which may be above it.
+        entry: How training is started.
+    """
+    found = (detect(project, root, entry) for detect in _DETECTORS)
+    return next(declaration for declaration in found if declaration)

@@ -1,0 +1,115 @@
+"""Runs uv, which resolves and installs: as the unprivileged builder, since a package's build runs its author's code.
+
+Nothing of the runner's environment is handed on but what says how packages are reached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from verbatim.errors import PlatformFault, UserFault
+from verbatim.git import without_credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from verbatim_runner.stage_context import StageContext
+
+TIMEOUT_S = 3600
+_PASSED_ON = re.compile(
+    r"^(UV_.*|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO"
+    r"|(HTTPS?|ALL|NO)_PROXY|LANG|LC_ALL)$",
+    re.IGNORECASE,
+)
+_OWN = {
+    "UV_NO_CONFIG": "1",  # the machine's uv settings are no part of a run
+    "UV_NO_PROGRESS": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "GIT_TERMINAL_PROMPT": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+_PLATFORM_SIGNS = ("no space left", "dns error", "connection refused", "timed out", "network is unreachable", "connection reset",
+                   "error sending request", "status server error", "failed to lookup address")  # fmt: skip
+_REASON_LINES = 8
+
+
+def interpreter() -> str:
+    """Return the Python that environments are made of: the one that runs this, outside any virtual environment."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def run_uv(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> str:
+    """Run uv and return what it wrote to standard output.
+
+    Args:
+        context: The stage's.
+        arguments: Of uv.
+        cwd: Where; readable by the builder.
+        purpose: What is being done, for the error ("resolving requirements.txt").
+
+    Raises:
+        UserFault: uv says no, with its reason, credentials removed.
+        PlatformFault: The package index does not answer, the disk is full, or uv is not there.
+    """
+    home = context.work_dir / "builder"
+    home.mkdir(exist_ok=True)
+    context.isolation.give_to_builder(home)
+    try:
+        with context.isolation.as_root():
+            done = subprocess.run(
+                [_binary(), *arguments], cwd=cwd, env=_environment(context, home), stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=TIMEOUT_S, check=False, umask=0o022, **context.isolation.as_builder(),
+            )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise PlatformFault(f"{purpose} did not end within {TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        raise _fault(done.stderr.decode(errors="replace"), purpose)
+    return done.stdout.decode()
+
+
+def cache_dir(context: StageContext) -> Path:
+    """Return uv's cache, which outlives the stage and belongs to the builder; made if it is not there."""
+    path = context.cache_dir / "uv"
+    if not path.is_dir():
+        context.isolation.make_directory(context.cache_dir)
+        context.isolation.make_directory(path)
+        context.isolation.give_to_builder(path)
+    return path
+
+
+def _environment(context: StageContext, home: Path) -> dict[str, str]:
+    passed = {name: value for name, value in os.environ.items() if _PASSED_ON.match(name)}
+    own = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "UV_CACHE_DIR": str(cache_dir(context)),
+    }
+    return passed | _OWN | own
+
+
+def _binary() -> str:
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if not found:
+        raise PlatformFault("uv, which installs the user's packages, is neither in the runner nor on PATH")
+    return found
+
+
+def _fault(output: str, purpose: str) -> UserFault | PlatformFault:
+    lines = [line.strip(" ×╰─▶│├\t") for line in without_credentials(output).splitlines()]
+    start = next((number for number, line in enumerate(lines) if line.startswith("error:")), 0)
+    said = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:] if line]
+    reason = "\n".join(said[:_REASON_LINES]) or "uv failed without a word"
+    if any(sign in output.lower() for sign in _PLATFORM_SIGNS):
+        return PlatformFault(f"{purpose} failed: {reason}")
+    return UserFault(f"{purpose} failed: {reason}")

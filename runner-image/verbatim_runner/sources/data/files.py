@@ -1,0 +1,69 @@
+"""Data in files of the platform's machine: a directory, read recursively, or one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from verbatim.errors import UserFault
+from verbatim.snapshot import SourceObject
+
+if TYPE_CHECKING:
+    from verbatim.request import FileSource
+
+
+class FileData:
+    """A directory or file."""
+
+    def __init__(self, source: FileSource, *, field: str) -> None:
+        self.uri = source.uri
+        self.field = field
+        self._path = Path(unquote(urlsplit(source.uri).path))
+
+    def objects(self) -> list[SourceObject]:
+        """Return the file, or every file below the directory.
+
+        A link to a file counts as that file, one to a directory is not followed; neither may lead out of the directory,
+        where it would read what the conf does not name.
+        """
+        if self._path.is_file():
+            return [_describe(self._path, self._path.name)]
+        if not self._path.is_dir():
+            raise UserFault(f"{self._path} is neither a file nor a directory that can be read here", field=self.field)
+        found = []
+        root = self._path.resolve()
+        for folder, folders, names in os.walk(root, onerror=self._refuse):
+            for link in (path for name in (*folders, *names) if (path := Path(folder) / name).is_symlink()):
+                if not link.resolve().is_relative_to(root):
+                    raise UserFault(
+                        f"the link {link} leads out of {self._path}; copy the data there instead", field=self.field
+                    )
+            paths = (Path(folder) / name for name in names)
+            found += [_describe(path, path.relative_to(root).as_posix()) for path in paths if path.is_file()]
+        return found
+
+    def copy(self, item: SourceObject, target: Path) -> None:
+        """Copy one file."""
+        path = self._path if self._path.is_file() else self._path / item.path
+        try:
+            shutil.copyfile(path, target)
+            now = _describe(path, item.path)
+        except (FileNotFoundError, PermissionError) as error:
+            raise UserFault(f"{path} cannot be read any more: {error.strerror}", field=self.field) from None
+        if now != item or target.stat().st_size != item.size:
+            message = (
+                f"{path} changed while it was read; write new data beside the old, and move finished files into place"
+            )
+            raise UserFault(message, field=self.field)
+
+    def _refuse(self, error: OSError) -> None:
+        raise UserFault(f"{error.filename} cannot be read: {error.strerror}", field=self.field)
+
+
+def _describe(path: Path, name: str) -> SourceObject:
+    status = path.stat()
+    return SourceObject(path=name, size=status.st_size, modified_at=datetime.fromtimestamp(status.st_mtime, tz=UTC))

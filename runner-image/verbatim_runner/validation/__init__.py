@@ -1,0 +1,1 @@
+"""Expectation suites: read, judged over a channel, and shown."""

@@ -1,0 +1,122 @@
+"""Builds stage requests, and runs stages as the runner's command does, over a local store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verbatim.request import parse_request
+from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
+from verbatim.stage import StageName, StageRequest, StageResult, StageSecrets
+from verbatim.store import Store, layout
+from verbatim.tree import pack_tree
+from verbatim_runner.console import Console
+from verbatim_runner.isolation import Isolation
+from verbatim_runner.main import run_stage
+from verbatim_runner.stage_context import StageContext
+
+MOMENT = datetime(2100, 1, 1, tzinfo=UTC)
+"""The as-of of test runs: after everything that a test makes."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A directory with a store, a cache and a place for stages to work."""
+
+    root: Path
+    store: Store
+    cache: Path
+
+    def store_directory(self, directory: Path) -> PinnedCode:
+        """Return a plain directory's code, pinned as ``pin`` does."""
+        archive = self.root / "code.tar"
+        pack_tree(directory, None, archive)
+        return PinnedCode(kind="directory", url=str(directory), digest=self.store.put_file(archive).sha256)
+
+    def request(
+        self,
+        stage: StageName,
+        conf: dict[str, Any] | None = None,
+        code: PinnedCode | None = None,
+        *,
+        inputs: dict[StageName, StageResult] | None = None,
+        try_number: int = 1,
+        model_version: int | None = None,
+    ) -> StageRequest:
+        """Return a stage request of a run with this conf."""
+        asked = parse_request({"code": "/nowhere", "experiment": "churn", **(conf or {})})
+        as_of = asked.as_of or MOMENT
+        model = asked.model and PinnedModel(
+            name=asked.model.name or "churn", destination=asked.model.destination, connection=asked.model.connection
+        )
+        spec = RunSpec(
+            experiment="churn",
+            code=code or PinnedCode(kind="directory", url="/nowhere", digest="0" * 64),
+            data={name: PinnedChannel(source=channel.source, as_of=as_of) for name, channel in asked.data.items()},
+            as_of=as_of,
+            model=model,
+            image=Image(reference="test", digest="sha256:0"),
+            platform_version="0",
+            **{name: getattr(asked, name) for name in (
+                "command", "parameters", "validation", "metrics", "evaluation", "gates", "promotion", "resources",
+                "environment", "seed", "retention",
+            )},
+        )  # fmt: skip
+        return StageRequest(
+            run_id="churn-20260102T030405-abcdef", stage=stage, try_number=try_number, spec=spec, inputs=inputs or {},
+            store_url=self.store.url, engine="process", cache_dir=str(self.cache), model_version=model_version,
+        )  # fmt: skip
+
+    def run(self, request: StageRequest, secrets: StageSecrets | None = None) -> StageResult:
+        """Run a stage in this process and return its published result."""
+        given = self.root / "input"
+        given.mkdir(exist_ok=True)
+        (given / "request.json").write_bytes(request.canonical())
+        (given / "secrets.json").write_bytes((secrets or StageSecrets()).in_clear())
+        code = run_stage(given, self.root / "work")
+        result = self.store.read(layout.stage_result(request.run_id, request.stage, request.try_number), StageResult)
+        assert (code == 0) == (result.state == "succeeded")
+        return result
+
+    def context(self, request: StageRequest) -> StageContext:
+        """Return a stage's context, for what stages share."""
+        work = self.root / "work"
+        work.mkdir(exist_ok=True)
+        return StageContext(request, StageSecrets(), self.store, Console(), Isolation(switches=False), work)
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path, Store(f"file://{tmp_path}/store"), tmp_path / "cache")
+
+
+@pytest.fixture
+def write_tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    """Write files into a directory of their own and return it."""
+
+    def write(files: dict[str, str]) -> Path:
+        directory = tmp_path / f"tree{len(list(tmp_path.glob('tree*')))}"
+        directory.mkdir()
+        for name, content in files.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(content)
+        return directory
+
+    return write
+
+
+def commit_all(directory: Path) -> str:
+    """Make a directory a git repository, or add to it, and return the new commit."""
+    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    identity |= {f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "work"]):
+        subprocess.run(["git", *arguments], cwd=directory, check=True, env=os.environ | identity)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=directory, check=True, capture_output=True, text=True)
+    return head.stdout.strip()

@@ -1,0 +1,184 @@
+"""extract, from files and from a real S3 server."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from runner.conftest import Ground
+
+from verbatim.documents import Document
+from verbatim.request import S3Source
+from verbatim.snapshot import DatasetSnapshot, SourceObject
+from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
+from verbatim_runner.sources.data.files import FileData
+from verbatim_runner.sources.data.s3 import S3Data
+from verbatim_runner.sources.workspace import place_snapshot
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def snapshot_of(result: Document, channel: str = "train") -> SnapshotRef:
+    outputs = result.outputs  # type: ignore[attr-defined]
+    assert isinstance(outputs, ExtractOutputs), result
+    return outputs.snapshots[channel]
+
+
+def file_conf(directory: Path, **conf: object) -> dict:
+    return {"data": {"train": {"file": {"uri": f"file://{directory}/"}}}, **conf}
+
+
+def test_files_become_a_sorted_snapshot_with_rows(ground, write_tree):
+    lake = write_tree({"day=2/b.csv": "x,y\n1,2\n3,4\n", "day=1/a.jsonl": '{"x": 1}\n\n{"x": 2}\n', "_SUCCESS": ""})
+    pq.write_table(pa.table({"x": [1, 2, 3]}), lake / "c.parquet")
+    snapshot = snapshot_of(ground.run(ground.request("extract", file_conf(lake))))
+    document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+    assert [file.path for file in document.files] == ["_SUCCESS", "c.parquet", "day=1/a.jsonl", "day=2/b.csv"]
+    assert (snapshot.rows, snapshot.files, snapshot.reused) == (7, 4, False)
+    assert [item.path for item in document.objects] == [file.path for file in document.files]
+
+
+def test_an_unchanged_source_is_not_read_again(ground, write_tree):
+    lake = write_tree({"a.csv": "x\n1\n"})
+    first = snapshot_of(ground.run(ground.request("extract", file_conf(lake))))
+    again = snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=2)))
+    assert again.reused
+    assert again.digest == first.digest
+    (lake / "b.csv").write_text("x\n2\n")
+    grown = snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=3)))
+    assert (grown.reused, grown.rows) == (False, 2)
+
+
+def test_files_newer_than_as_of_do_not_count(ground, write_tree):
+    lake = write_tree({"old.csv": "x\n1\n", "new.csv": "x\n1\n2\n"})
+    os.utime(lake / "old.csv", (0, datetime(2020, 1, 1, tzinfo=UTC).timestamp()))
+    snapshot = snapshot_of(ground.run(ground.request("extract", file_conf(lake, as_of="2021-01-01T00:00:00Z"))))
+    assert (snapshot.files, snapshot.rows) == (1, 1)
+
+
+def test_one_file_is_a_channel_too(ground, write_tree):
+    lake = write_tree({"only.csv": "x\n1\n", "other.csv": "x\n1\n"})
+    conf = {"data": {"train": {"file": {"uri": f"file://{lake}/only.csv"}}}}
+    request = ground.request("extract", conf)
+    snapshot = snapshot_of(ground.run(request))
+    target = ground.root / "channel"
+    place_snapshot(ground.context(request), snapshot, target)
+    assert [path.name for path in target.iterdir()] == ["only.csv"]
+    assert (target / "only.csv").stat().st_mode & 0o777 == 0o444
+
+
+def test_a_file_of_unknown_format_leaves_the_rows_unknown(ground, write_tree):
+    assert snapshot_of(ground.run(ground.request("extract", file_conf(write_tree({"a.bin": "?"}))))).rows is None
+
+
+@pytest.mark.parametrize(("files", "as_of", "said"), [
+    ({}, None, "holds no data"),
+    ({"a.csv": "x\n1\n"}, "2001-01-01T00:00:00Z", "newer than the run's as_of"),
+])  # fmt: skip
+def test_nothing_to_read_is_the_users_fault_and_names_the_field(ground, write_tree, files, as_of, said):
+    result = ground.run(ground.request("extract", file_conf(write_tree(files), as_of=as_of)))
+    assert (result.error.kind, result.error.field) == ("user", "data.train.file.uri")
+    assert said in result.error.message
+
+
+def test_a_directory_that_is_not_there_is_the_users_fault(ground, tmp_path):
+    result = ground.run(ground.request("extract", file_conf(tmp_path / "nowhere")))
+    assert result.error.kind == "user"
+    assert "nowhere" in result.error.message
+
+
+def test_a_link_out_of_the_data_is_refused(ground, write_tree, tmp_path):
+    lake = write_tree({"a.csv": "x\n1\n"})
+    (lake / "secret.csv").symlink_to(tmp_path)
+    result = ground.run(ground.request("extract", file_conf(lake)))
+    assert result.error.kind == "user"
+    assert "leads out" in result.error.message
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(ground, write_tree, tmp_path):
+    lake = write_tree({"a.csv": "x\n1\n"})
+    request = ground.request("extract", file_conf(lake))
+    source = FileData(request.spec.data["train"].source, field="data.train.file.uri")
+    listed = source.objects()[0]
+    (lake / "a.csv").write_text("x\n1\n2\n")
+    with pytest.raises(Exception, match="changed while it was read"):
+        source.copy(listed, tmp_path / "copy")
+
+
+@pytest.mark.s3
+class TestS3:
+    @pytest.fixture
+    def lake(self, s3_server, request):
+        name = f"lake-{abs(hash(request.node.name)) % 10**9}"
+        s3_server.make_bucket(name)
+        client = s3_server.client()
+        return lambda files: (
+            [client.put_object(Bucket=name, Key=key, Body=body) for key, body in files.items()] and name
+        )
+
+    @pytest.fixture
+    def secrets(self, s3_server):
+        credentials = S3Credentials(
+            access_key_id=s3_server.access_key,
+            secret_access_key=s3_server.secret_key,
+            endpoint_url=s3_server.endpoint_url,
+        )
+        return StageSecrets(connections={"s3_lake": credentials})
+
+    @staticmethod
+    def conf(uri: str) -> dict:
+        return {"data": {"train": {"s3": {"uri": uri, "connection": "s3_lake"}}}}
+
+    def test_a_prefix_becomes_a_snapshot_and_is_reused(self, ground: Ground, lake, secrets):
+        bucket = lake(
+            {f"churn/day={day}/part.csv": b"x\n1\n2\n" for day in range(30)} | {"churn/": b"", "other/x.csv": b"x\n1\n"}
+        )
+        request = ground.request("extract", self.conf(f"s3://{bucket}/churn/"))
+        snapshot = snapshot_of(ground.run(request, secrets))
+        assert (snapshot.files, snapshot.rows, snapshot.reused) == (30, 60, False)
+        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+        assert document.files[0].path == "day=0/part.csv"
+        assert all(item.etag for item in document.objects)
+        again = ground.request("extract", self.conf(f"s3://{bucket}/churn/"), try_number=2)
+        assert snapshot_of(ground.run(again, secrets)).reused
+
+    def test_one_object_is_a_channel_too(self, ground: Ground, lake, secrets):
+        bucket = lake({"churn/a b.csv": b"x\n1\n", "churn/a b.csv.md5": b"?"})
+        snapshot = snapshot_of(
+            ground.run(ground.request("extract", self.conf(f"s3://{bucket}/churn/a b.csv")), secrets)
+        )
+        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+        assert [file.path for file in document.files] == ["a b.csv"]
+
+    def test_an_empty_prefix_names_the_field(self, ground: Ground, lake, secrets):
+        bucket = lake({"other/a.csv": b"x\n1\n"})
+        result = ground.run(ground.request("extract", self.conf(f"s3://{bucket}/churn/")), secrets)
+        assert (result.error.kind, result.error.field) == ("user", "data.train.s3.uri")
+        assert "holds no data" in result.error.message
+
+    def test_a_bucket_that_is_not_there_is_the_users_fault(self, ground: Ground, secrets, s3_server):
+        result = ground.run(ground.request("extract", self.conf("s3://nosuchbucket/churn/")), secrets)
+        assert (result.error.kind, result.error.field) == ("user", "data.train.s3.uri")
+
+    def test_an_object_that_changed_since_it_was_listed_is_an_error(self, ground: Ground, lake, secrets, tmp_path):
+        bucket = lake({"churn/a.csv": b"x\n1\n"})
+        source = S3Data(
+            S3Source(uri=f"s3://{bucket}/churn/", connection="s3_lake"),
+            secrets.connections["s3_lake"],
+            field="data.train.s3.uri",
+        )
+        listed: SourceObject = source.objects()[0]
+        lake({"churn/a.csv": b"x\n2\n"})
+        with pytest.raises(Exception, match="changed while it was read"):
+            source.copy(listed, tmp_path / "copy")
+
+    def test_a_server_that_does_not_answer_is_the_platforms_fault(self, ground: Ground):
+        nobody = S3Credentials(access_key_id="a", secret_access_key="b", endpoint_url="http://127.0.0.1:9")
+        result = ground.run(
+            ground.request("extract", self.conf("s3://lake/churn/")), StageSecrets(connections={"s3_lake": nobody})
+        )
+        assert result.error.kind == "platform"
