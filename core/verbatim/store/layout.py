@@ -8,6 +8,7 @@
     runs/<run_id>/stages/<stage>/<n>.json   result of the n-th try
     runs/<run_id>/stages/<stage>/log/<n>-<segment>.log
     runs/<run_id>/metrics/<n>-<segment>.jsonl
+    runs/<run_id>/live.json                 the address of the training's live server, as of its last try
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
     indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks
@@ -59,6 +60,11 @@ def log_prefix(run_id: str, stage: StageName) -> str:
 def metrics_prefix(run_id: str) -> str:
     """Return the prefix of a run's metric segments."""
     return f"{run_prefix(run_id)}/metrics"
+
+
+def live(run_id: str) -> str:
+    """Return the key of the address of a run's live server."""
+    return f"{run_prefix(run_id)}/live.json"
 
 
 def manifest(run_id: str) -> str:

@@ -47,13 +47,17 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
         from obstore.store import LocalStore  # noqa: PLC0415 - opening S3 does not need it
 
         directory = Path(unquote(parts.path))
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlatformFault(f"the store {url} cannot be made: {error.strerror}") from None
         return LocalStore(directory)
     if parts.scheme == "s3":
         from obstore.store import S3Store  # noqa: PLC0415 - S3 clients take time to load
 
         options = credentials.options() if credentials else {}
-        client = {"timeout": "60s", "allow_http": options.get("endpoint", "").startswith("http://")}
+        allow_http = options.get("endpoint", "").startswith("http://")
+        client = {"read_timeout": "60s", "timeout": "24h", "allow_http": allow_http}  # large objects take their time
         return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, config=options, client_options=client)  # type: ignore[arg-type]
     raise PlatformFault(f"a store URL begins with file:/// or s3://; got {url!r}")
 
@@ -89,14 +93,20 @@ class Store:
 
         Returns:
             Its name, size in bytes and SHA-256.
+
+        Raises:
+            PlatformFault: The file changed while it was stored.
         """
+        if path.stat().st_size <= CHUNK_BYTES:
+            return self.put_bytes(path.read_bytes(), name or path.name)
         digest, size = hash_file(path)
         key = layout.blob(digest)
         if not self.exists(key):
-            with path.open("rb") as content:
-                self._put(key, content)
-            if self.size(key) != size:
-                raise PlatformFault(f"{path.name} changed while it was stored, or the store kept only a part of it")
+            hasher = hashlib.sha256()
+            self._put(key, _read_chunks(path, hasher))
+            if hasher.hexdigest() != digest:
+                self._remove(key)
+                raise PlatformFault(f"{path.name} changed while it was stored")
         return FileRef(path=name or path.name, size=size, sha256=digest)
 
     def put_bytes(self, content: bytes, name: str) -> FileRef:
@@ -199,6 +209,12 @@ class Store:
         except BaseError as error:
             raise self._fault(error) from None
 
+    def _remove(self, key: str) -> None:
+        try:
+            obstore.delete(self._objects, key)
+        except BaseError as error:
+            raise self._fault(error) from None
+
     def _get(self, key: str) -> bytes:
         return b"".join(self._stream(key))
 
@@ -218,9 +234,14 @@ class Store:
 
 def hash_file(path: Path) -> tuple[str, int]:
     """Return a file's SHA-256 and its size in bytes."""
-    hasher, size = hashlib.sha256(), 0
+    hasher = hashlib.sha256()
+    size = sum(len(chunk) for chunk in _read_chunks(path, hasher))
+    return hasher.hexdigest(), size
+
+
+def _read_chunks(path: Path, hasher: hashlib._Hash) -> Iterator[bytes]:
+    """Yield a file's content, and feed the hash with just what was yielded."""
     with path.open("rb") as content:
         while chunk := content.read(CHUNK_BYTES):
             hasher.update(chunk)
-            size += len(chunk)
-    return hasher.hexdigest(), size
+            yield chunk
