@@ -105,15 +105,15 @@ def metric_points(store: Store, run_id: str) -> Iterator[MetricPoint]:
             yield from (MetricPoint.parse(line, source=key) for line in whole.splitlines())
 
 
-def _tries(store: Store, run_id: str, suffix: str) -> dict[StageName, int]:
+def _tries(store: Store, run_id: str, suffix: str) -> dict[str, int]:
     """Return each stage's latest try that has a document ``<n><suffix>``."""
-    latest: dict[StageName, int] = {}
-    for stage in STAGES:
-        names = [key.rsplit("/", 1)[1] for key in store.keys(layout.stage_prefix(run_id, stage))]
-        numbers = [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
-        answered = [int(number) for number in numbers if number.isdecimal()]
-        if answered:
-            latest[stage] = max(answered)
+    latest: dict[str, int] = {}
+    prefix = layout.stages_prefix(run_id)
+    for key in store.keys(prefix):
+        stage, _, name = key.removeprefix(f"{prefix}/").partition("/")
+        number = name.removesuffix(suffix)
+        if name != number and number.isdecimal():
+            latest[stage] = max(latest.get(stage, 0), int(number))
     return latest
 
 

@@ -37,9 +37,14 @@ def spec(run_id: str) -> str:
     return f"{run_prefix(run_id)}/spec.json"
 
 
+def stages_prefix(run_id: str) -> str:
+    """Return the prefix of all stages of a run."""
+    return f"{run_prefix(run_id)}/stages"
+
+
 def stage_prefix(run_id: str, stage: StageName) -> str:
     """Return the prefix of a stage's documents and log."""
-    return f"{run_prefix(run_id)}/stages/{stage}"
+    return f"{stages_prefix(run_id)}/{stage}"
 
 
 def stage_request(run_id: str, stage: StageName, try_number: int) -> str:
