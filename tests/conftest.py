@@ -24,6 +24,8 @@ import pytest
 if TYPE_CHECKING:
     import docker
 
+pytest_plugins = ["platform_fixture"]
+
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 Unavailable = Callable[[str, str, str], NoReturn]
