@@ -65,7 +65,11 @@ def build(output: Path, *, root: Path) -> None:
         install_dependencies(dependencies)
     sources = copy_sources(output.parent / "sources")
     unpack(dependencies, sources, unpacked)
-    pack(dependencies, sources, output=output, root=root, build_id=build_id)
+    try:
+        pack(dependencies, sources, output=output, root=root, build_id=build_id)
+    except BaseException:
+        shutil.rmtree(unpacked)  # else the next build would take the old zipapp for this one
+        raise
     shutil.rmtree(sources)
     forget_others(root, unpacked)
     forget_others(dependencies.parent, dependencies)
