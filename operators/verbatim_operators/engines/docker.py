@@ -105,7 +105,8 @@ class DockerEngine(Engine):
             self._remove_earlier_tries(request)
             try:
                 self._container = container = self._create_or_adopt(request)
-                pass_on(self._output(container, launch), on_line)
+                with self._output(container, launch) as frames:
+                    pass_on(frames, on_line)
                 return self._await_end(container, request)
             finally:
                 self._remove()
@@ -192,18 +193,23 @@ class DockerEngine(Engine):
         directory.mkdir(parents=True, exist_ok=True)
         return Mount(CACHE, str(directory), type="bind")
 
-    def _output(self, container: str, launch: Launch) -> Iterator[Frame]:
-        """Return what the container says; hand its input over and start it first, unless that was done before."""
+    @contextmanager
+    def _output(self, container: str, launch: Launch) -> Iterator[Iterable[Frame]]:
+        """Give what the container says; hand its input over and start it first, unless that was done before."""
         if self._client.inspect_container(container)["State"]["Status"] != "created":
-            followed = self._client.logs(container, stream=True, follow=True)
-            return ((content, None) for content in followed)
-        self._client.put_archive(container, INPUT, _archive(launch))
-        frames = self._client.attach(container, stream=True, logs=True, demux=True)
-        with _resource_faults(launch.request):
-            self._client.start(container)
-        if self._stopping.is_set():
-            self.stop()
-        return iter(frames)
+            stream = self._client.logs(container, stream=True, follow=True)
+            frames: Iterable[Frame] = ((content, None) for content in stream)
+        else:
+            self._client.put_archive(container, INPUT, _archive(launch))
+            frames = stream = self._client.attach(container, stream=True, logs=True, demux=True)
+            with _resource_faults(launch.request):
+                self._client.start(container)
+            if self._stopping.is_set():
+                self.stop()
+        try:
+            yield frames
+        finally:
+            stream._response.close()  # noqa: SLF001 - its own close() leaves the connection's descriptor open
 
     def _await_end(self, container: str, request: StageRequest) -> Outcome:
         code = int(self._client.wait(container, timeout=None)["StatusCode"])

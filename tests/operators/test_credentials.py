@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from verbatim.errors import PlatformFault, UserFault
+from verbatim.settings import Connections
+from verbatim_operators.credentials import secrets_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from verbatim.settings import PlatformSettings
+    from verbatim.stage import StageRequest
+
+    MakeRequest = Callable[..., StageRequest]
+
+DATA = {"train": {"s3": {"connection": "lake", "uri": "s3://lake/train/"}}}
+MODEL = {"destination": "s3://models/churn/", "connection": "models"}
+
+
+@pytest.fixture
+def allowing(settings: PlatformSettings, monkeypatch: pytest.MonkeyPatch) -> PlatformSettings:
+    """Settings that allow two connections, which Airflow has."""
+    extra = "?endpoint_url=http%3A%2F%2Fs3.example%3A9000&region_name=eu-central-1"
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", f"aws://reader:hush@/{extra}")
+    monkeypatch.setenv("AIRFLOW_CONN_MODELS", "aws://writer:hush-too@/")
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://reader:hush@web.example")
+    return settings.model_copy(
+        update={"connections": Connections(data=("lake", "web", "absent"), destinations=("models",))}
+    )
+
+
+def test_extract_is_handed_the_datas_connections_alone(allowing: PlatformSettings, make_request: MakeRequest) -> None:
+    secrets = secrets_for(make_request("extract", data=DATA, model=MODEL), allowing)
+    assert list(secrets.connections) == ["lake"]
+    assert secrets.connections["lake"].options() == {
+        "access_key_id": "reader",
+        "secret_access_key": "hush",
+        "region": "eu-central-1",
+        "endpoint": "http://s3.example:9000",
+        "virtual_hosted_style_request": "false",
+    }
+
+
+def test_register_is_handed_the_destinations_connection_alone(
+    allowing: PlatformSettings, make_request: MakeRequest
+) -> None:
+    assert list(secrets_for(make_request("register", data=DATA, model=MODEL), allowing).connections) == ["models"]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "validate", "train", "evaluate"])
+def test_the_other_stages_are_handed_nothing(stage: str, allowing: PlatformSettings, make_request: MakeRequest) -> None:
+    assert secrets_for(make_request(stage, data=DATA, model=MODEL), allowing).connections == {}
+
+
+def test_a_connection_that_is_not_allowed_is_never_read(settings: PlatformSettings, make_request: MakeRequest) -> None:
+    with pytest.raises(UserFault, match=r"platform\.yaml"):
+        secrets_for(make_request("extract", data=DATA), settings)
+
+
+@pytest.mark.parametrize(("name", "says"), [("absent", "no connection 'absent'"), ("web", "of type 'http'")])
+def test_a_connection_that_does_not_fit_is_the_platforms_fault(
+    name: str, says: str, allowing: PlatformSettings, make_request: MakeRequest
+) -> None:
+    data: dict[str, Any] = {"train": {"s3": {"connection": name, "uri": "s3://lake/train/"}}}
+    with pytest.raises(PlatformFault, match=says):
+        secrets_for(make_request("extract", data=data), allowing)
