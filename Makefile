@@ -24,6 +24,11 @@ LOCK := uv.lock pyproject.toml $(wildcard */pyproject.toml)
 EXPORT := $(UV) export --quiet --frozen --no-dev --no-header --no-emit-workspace
 DOCKER_CLIENT := runner-image/docker_client.sh
 
+# What re-signs TLS on this network, if anything does, is trusted by builds and stages too.
+ifdef SSL_CERT_FILE
+export VERBATIM_CA_BUNDLE ?= $(SSL_CERT_FILE)
+endif
+
 .PHONY: help setup demo up down test lint bench clean zipapp image images compose-up compose-down requirements schema check-generated containers
 
 help:

@@ -16,7 +16,7 @@ bootstrapped=verbatim-base:bookworm
 
 cd "$here/.."
 docker=${DOCKER:-$("$here/docker_client.sh")}
-sources=$(sed -n '/^COPY --from/d; s/^COPY \(.*\) [^ ]*$/\1/p' "$dockerfile")
+sources=$(sed -n '/^COPY --from/d; s/^COPY \(--[^ ]* \)*\(.*\) [^ ]*$/\2/p' "$dockerfile")
 # shellcheck disable=SC2086 # the list is words
 digest=$({ find $sources "$dockerfile" -type f ! -path '*/__pycache__/*' -print0 | sort -zu | xargs -0 sha256sum; echo "$target"; } \
     | sha256sum | cut -c 1-16)

@@ -1,0 +1,41 @@
+"""Prepare what the parts of docker-compose.yaml share, before they start: the schemas of both databases, the bucket.
+
+May be run again at any time; does what is not done yet.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from urllib.parse import urlsplit
+
+import boto3
+from airflow.models import Connection
+from botocore.exceptions import ClientError
+from verbatim.catalog import Catalog
+from verbatim.settings import load_settings
+
+
+def main() -> None:
+    """Migrate Airflow's database and the catalog, make the store's bucket."""
+    subprocess.run(["airflow", "db", "migrate"], check=True)
+    settings = load_settings()
+    Catalog(settings.catalog_url).migrate()
+    connection = Connection.from_json(os.environ["AIRFLOW_CONN_VERBATIM_STORE"])
+    extra = connection.extra_dejson
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=extra["endpoint_url"],
+        region_name=extra["region_name"],
+        aws_access_key_id=connection.login,
+        aws_secret_access_key=connection.password,
+    )
+    try:
+        s3.create_bucket(Bucket=urlsplit(settings.store_url).netloc)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
+            raise
+
+
+if __name__ == "__main__":
+    main()
