@@ -1,0 +1,60 @@
+"""What every reader returns, and how text becomes a number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+Reading = tuple[str, float, int | None]
+"""A metric's name, its value, and the step it belongs to where one was told."""
+
+STEP_NAMES = ("step", "global_step", "iteration", "iter", "round", "epoch")
+"""Names that say when, not how well; the finest comes first and wins."""
+
+NOT_METRICS = frozenset((
+    "args", "argv", "asctime", "code", "created", "date", "datetime", "duration", "elapsed", "eta", "exit_code", "id",
+    "level", "line", "lineno", "pid", "port", "ppid", "python", "random_state", "rank", "runtime", "seed", "status",
+    "tid", "time", "timestamp", "took", "ts", "uid", "version", "world_size",
+))  # fmt: skip
+"""Lower-case names whose numbers tell about the process, not about the model."""
+
+
+class LineReader(Protocol):
+    """Reads metrics from one line of output."""
+
+    source: str
+
+    def read(self, line: str) -> list[Reading]:
+        """Return the readings of a whole line; none where it holds no metric."""
+
+
+def as_number(value: Any) -> float | None:
+    """Return a JSON value as a number; text is taken only for ``NaN``, ``Infinity`` and the like."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _float(value)
+    if isinstance(value, str) and value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+        return float(value)
+    return None
+
+
+def as_step(value: Any) -> int | None:
+    """Return a JSON value as a step; only whole numbers are."""
+    number = as_number(value)
+    return int(number) if number is not None and math.isfinite(number) and number == int(number) else None
+
+
+def is_metric_name(name: str) -> bool:
+    """Return whether a name may be a metric's: a number of the process (a time, a port, a version) is none."""
+    lower = name.lower()
+    return (
+        lower not in NOT_METRICS and lower not in STEP_NAMES and not lower.endswith(("version", "_time", "exception"))
+    )
+
+
+def _float(value: float) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None

@@ -1,0 +1,87 @@
+"""Metrics from ``key=value`` and ``key: value`` lines, as people print them.
+
+Only numbers under sensible names count: times, dates, versions, addresses, paths and the arguments in an object's repr
+are left alone, and so are sentences. ``epoch``, ``step`` and ``iteration`` become the step.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verbatim_runner.metrics.readings import STEP_NAMES, Reading, as_step, is_metric_name
+
+MAX_LINE_CHARS = 4000
+"""A longer line is data, not a report."""
+
+_NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:nan|inf(?:inity)?))"
+_WORD = r"[A-Za-z][\w@/().%^'-]*+"
+_NAME = rf"(?<![\w.\\/@-])['\"]?({_WORD}(?: \(?{_WORD}){{0,5}})['\"]?"
+_END = r"(?=%?(?:[\s,;|)\]}]|$)|\.(?:\s|$))"
+_PAIR = re.compile(rf"{_NAME}(?:\s*=\s*|\s*:(\s*))({_NUMBER}){_END}")
+_STEP = re.compile(r"\b(" + "|".join(STEP_NAMES) + r")s?\b[\s:=#\[(]*(\d+)\b(?!\.\d)", re.IGNORECASE)
+_BRACKETED_STEP = re.compile(r"^\s*\[(\d+)\]")
+_CALL = re.compile(r"\w\([^()]*=[^()]*\)")
+_NUMPY = re.compile(r"\bnp\.(?:float|int|uint)\d+\(([^()]*)\)")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_SENTENCE_WORDS = frozenset(("a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "of", "or", "than",
+                             "that", "the", "to", "was", "were", "with"))  # fmt: skip
+_LEVELS = frozenset(("trace", "debug", "info", "notice", "warning", "warn", "error", "critical"))
+_FILE_NAME = re.compile(
+    r"\.(?:py|csv|tsv|jsonl?|ya?ml|txt|parquet|pkl|pt|log|md|ipynb|np[yz]|h5|zip|gz|png|jpe?g)$", re.IGNORECASE
+)
+_MAX_NAME_WORDS = 4
+
+
+class TextReader:
+    """Reads ``key=value`` and ``key: value`` pairs."""
+
+    source = "text"
+
+    def read(self, line: str) -> list[Reading]:
+        """Return the pairs that look like metrics, all with the line's step.
+
+        A name of several words (``Test accuracy: 0.9``) is joined with underscores (``Test_accuracy``).
+        """
+        if ("=" not in line and ":" not in line) or len(line) > MAX_LINE_CHARS:
+            return []
+        text = _plain(line)
+        pairs = []
+        for match in _PAIR.finditer(text):
+            words, gap, number = match.groups()
+            if gap == "" and number.lstrip("+-").isdigit():
+                continue  # host:8080
+            name = _name(words)
+            if name:
+                pairs.append((name, float(number)))
+        if not pairs:
+            return []
+        step = step_of(text)
+        return [(name, value, step) for name, value in pairs]
+
+
+def step_of(text: str) -> int | None:
+    """Return the step that a line names (``step=3``, ``Epoch 3/10``, ``[3]``), the finest if there are several."""
+    if text.lstrip()[:1] == "[" and (leading := _BRACKETED_STEP.match(text)):
+        return int(leading[1])
+    found = {match[1].lower(): match[2] for match in _STEP.finditer(text)}
+    return next((as_step(int(found[name])) for name in STEP_NAMES if name in found), None)
+
+
+def _plain(line: str) -> str:
+    if "\x1b" in line:
+        line = _ANSI.sub("", line)
+    if "np." in line:
+        line = _NUMPY.sub(r"\1", line)
+    return _CALL.sub(" ", line) if "(" in line else line
+
+
+def _name(words: str) -> str | None:
+    parts = words.rstrip("'").split(" ")
+    if parts[0].lower() in _LEVELS:
+        del parts[0]
+    if not 0 < len(parts) <= _MAX_NAME_WORDS or not _SENTENCE_WORDS.isdisjoint(part.lower() for part in parts):
+        return None
+    name = "_".join(parts)
+    if name.count("(") != name.count(")") or _FILE_NAME.search(name):
+        return None
+    return name if is_metric_name(parts[-1]) and is_metric_name(name) else None

@@ -1,0 +1,93 @@
+"""Fills in ``{channels.train}``, ``{files.train}`` and ``{parameters.epochs}`` in commands and parameters."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from verbatim.errors import UserFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from verbatim.request import Parameter
+
+_PLACEHOLDER = re.compile(r"\{(channels|files|parameters)\.([\w.-]+)\}")
+_SHELLS = frozenset({"sh", "bash", "dash"})
+
+
+@dataclass(frozen=True)
+class Values:
+    """What placeholders stand for.
+
+    Attributes:
+        channels: Channel to its directory.
+        parameters: Parameter to its value.
+    """
+
+    channels: Mapping[str, Path]
+    parameters: Mapping[str, Parameter]
+
+
+def fill_parameters(values: Values) -> dict[str, Parameter]:
+    """Return the parameters with the placeholders in their texts filled in, at any depth.
+
+    Raises:
+        UserFault: A placeholder names nothing, or not one thing.
+    """
+    return {key: _fill_value(value, values, f"parameters.{key}") for key, value in values.parameters.items()}
+
+
+def fill_command(argv: Sequence[str], values: Values) -> list[str]:
+    """Return a command with its placeholders filled in; quoted where a shell will read them.
+
+    Raises:
+        UserFault: A placeholder names nothing, or not one thing.
+    """
+    by_shell = len(argv) > 2 and Path(argv[0]).name in _SHELLS and argv[1] == "-c"
+    return [
+        _fill(part, values, "command", quote=shlex.quote if by_shell and number == 2 else str)
+        for number, part in enumerate(argv)
+    ]
+
+
+def as_text(value: Any) -> str:
+    """Return a parameter as text: text as it is, nothing as an empty text, all else as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _fill_value(value: Any, values: Values, field: str) -> Any:
+    if isinstance(value, str):
+        return _fill(value, values, field, quote=str)
+    if isinstance(value, list):
+        return [_fill_value(item, values, field) for item in value]
+    if isinstance(value, dict):
+        return {key: _fill_value(item, values, field) for key, item in value.items()}
+    return value
+
+
+def _fill(text: str, values: Values, field: str, *, quote: Callable[[str], str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        known: Mapping[str, Any] = values.parameters if kind == "parameters" else values.channels
+        if name not in known:
+            one = "parameter" if kind == "parameters" else "channel"
+            raise UserFault(f"{match[0]} names no {one}; there are: {', '.join(sorted(known)) or 'none'}", field=field)
+        if kind == "files":
+            return quote(str(_only_file(known[name], match[0], field)))
+        return quote(as_text(known[name]) if kind == "parameters" else str(known[name]))
+
+    return _PLACEHOLDER.sub(replacement, text)
+
+
+def _only_file(directory: Path, placeholder: str, field: str) -> Path:
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    if len(files) != 1:
+        raise UserFault(f"{placeholder} needs a channel of exactly one file; this one has {len(files)}", field=field)
+    return files[0]

@@ -1,0 +1,138 @@
+"""The directories that a training may count on: SageMaker's tree under ``/opt/ml``, a home, a TMPDIR.
+
+In the image ``/opt/ml`` leads into the work directory. With the process engine the tree is there alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verbatim_runner.isolation import TRAINER_UID, Isolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SAGEMAKER_BASE = Path("/opt/ml")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things lie in one stage's work directory.
+
+    Attributes:
+        work: The work directory.
+        base: SageMaker's base directory, as the training sees it.
+    """
+
+    work: Path
+    base: Path
+
+    @classmethod
+    def make(cls, work: Path) -> Places:
+        """Make all directories; they are the runner's until ``open_to_trainer``."""
+        tree = work / "ml"
+        at_sagemakers = SAGEMAKER_BASE.resolve() == tree.resolve()
+        places = cls(work=work, base=SAGEMAKER_BASE if at_sagemakers else tree)
+        tree.mkdir(parents=True, exist_ok=True)
+        for directory in (
+            places.data, places.config, places.model, places.output_data, places.intermediate, places.checkpoints,
+            places.tensorboard, places.home, places.temporary,
+        ):  # fmt: skip
+            directory.mkdir(parents=True, exist_ok=True)
+        return places
+
+    def open_to_trainer(self, isolation: Isolation) -> None:
+        """Let the training write into every directory, not into the files that are there: inputs stay the runner's."""
+        if not isolation.switches:
+            return
+        with isolation.as_root():
+            for top in self.writable:
+                for folder, _, _ in os.walk(top):
+                    os.chown(folder, TRAINER_UID, TRAINER_UID)
+
+    @property
+    def writable(self) -> tuple[Path, ...]:
+        """The trees that the training may write."""
+        return (self.source, self.base.resolve(), self.home, self.temporary)
+
+    @property
+    def source(self) -> Path:
+        """The whole code tree; ``code`` leads to the project in it."""
+        return self.work / "source"
+
+    @property
+    def code(self) -> Path:
+        """The project, as a link."""
+        return self.base / "code"
+
+    @property
+    def input(self) -> Path:
+        """Data and configuration."""
+        return self.base / "input"
+
+    @property
+    def data(self) -> Path:
+        """One directory a channel."""
+        return self.input / "data"
+
+    @property
+    def config(self) -> Path:
+        """Parameters and SageMaker's JSON files."""
+        return self.input / "config"
+
+    @property
+    def parameters(self) -> Path:
+        """The parameters, with their types."""
+        return self.config / "parameters.json"
+
+    @property
+    def model(self) -> Path:
+        """Everything here is the model."""
+        return self.base / "model"
+
+    @property
+    def output(self) -> Path:
+        """Other outputs, and the failure file."""
+        return self.base / "output"
+
+    @property
+    def output_data(self) -> Path:
+        """Where a training puts its other outputs."""
+        return self.output / "data"
+
+    @property
+    def intermediate(self) -> Path:
+        """SageMaker's intermediate outputs."""
+        return self.output / "intermediate"
+
+    @property
+    def failure(self) -> Path:
+        """Where a training may write why it failed."""
+        return self.output / "failure"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints."""
+        return self.base / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.base / "tensorboard"
+
+    @property
+    def home(self) -> Path:
+        """The training's HOME."""
+        return self.work / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """The training's TMPDIR."""
+        return self.work / "tmp"
+
+    def channels(self, names: Iterable[str]) -> dict[str, Path]:
+        """Return the directory of each channel."""
+        return {name: self.data / name for name in sorted(names)}

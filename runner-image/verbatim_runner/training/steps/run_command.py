@@ -1,0 +1,98 @@
+"""Run the user's command, and follow what it says."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from verbatim_runner.metrics.files import GrowingFile, open_beneath
+from verbatim_runner.training.failure import FAILURE_CHARS, explain
+from verbatim_runner.training.outputs import take_back
+from verbatim_runner.training.supervisor import Finished, project_listing, run_user_command
+from verbatim_runner.training.watch import state_of, watched
+
+if TYPE_CHECKING:
+    from verbatim_runner.training.state import Training
+
+METRICS_FILE = "ml/output/data/metrics.jsonl"
+FAILURE_FILE = "ml/output/failure"
+MAX_WARNED = 20
+
+
+def run_command(training: Training) -> None:
+    """Run the command to its end; a failure is kept in the state, so that what it left can still be stored."""
+    context = training.context
+    training.before = state_of(watched(training.places))
+    context.console.say(f"starting: {shlex.join(training.argv)}")
+    follower = _Follower(training)
+    try:
+        finished = run_user_command(
+            context, training.argv, training.project, training.variables, on_line=follower.line, stop=training.stop,
+            on_progress=training.capture.read, on_tick=follower.tick,
+        )  # fmt: skip
+    finally:
+        training.log.flush()
+    training.usage = finished.usage
+    take_back(context.isolation, training.places.writable)
+    follower.finish()
+    if finished.exit_code != 0:
+        training.fault = explain(
+            finished, training.argv, reason=_reason(training), listing=project_listing(training.project),
+            resources=context.request.spec.resources,
+        )  # fmt: skip
+    _report_usage(training, finished)
+
+
+class _Follower:
+    """Passes on what the command says, and what is measured meanwhile."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._file = GrowingFile(training.context.work_dir, METRICS_FILE)
+        self._warned: set[str] = set()
+
+    def line(self, text: str) -> None:
+        shown = self._training.log.hide(text)
+        self._training.log.write(shown)
+        self._training.context.console.line(shown)
+        self._training.capture.read(text)
+
+    def tick(self) -> None:
+        training = self._training
+        training.log.flush()
+        if training.recorder.flush_if_due():
+            training.recorder.add(self._file.read_new(), "json")
+            self._warn_of_infinite()
+
+    def finish(self) -> None:
+        """Read what is left to read."""
+        self._training.recorder.add(self._file.read_rest(), "json")
+        self._warn_of_infinite()
+
+    def _warn_of_infinite(self) -> None:
+        for name, value, step in self._training.recorder.turned_infinite():
+            if name not in self._warned and len(self._warned) < MAX_WARNED:
+                self._warned.add(name)
+                when = f" at step {step}" if step is not None else ""
+                self._training.context.warn(
+                    f"the metric {name} became {value}{when}; no gate on it can pass as long as it is"
+                )
+
+
+def _reason(training: Training) -> str:
+    """Return what the command wrote into SageMaker's failure file."""
+    file = open_beneath(training.context.work_dir, FAILURE_FILE)
+    if file is None:
+        return ""
+    with file:
+        return file.read(4 * FAILURE_CHARS).decode("utf-8", "replace").strip()
+
+
+def _report_usage(training: Training, finished: Finished) -> None:
+    usage = finished.usage
+    measured = usage.model_dump()
+    training.recorder.add([(f"system/{name}", float(value), None) for name, value in measured.items()], "system")
+    training.context.console.say(
+        f"the command ran for {usage.duration_s:.1f} s, used {usage.cpu_s:.1f} s of CPU "
+        f"and {usage.peak_memory_bytes / 1024**2:.0f} MiB of memory at its peak"
+    )
