@@ -5,13 +5,14 @@ May be run again at any time; does what is not done yet.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from urllib.parse import urlsplit
 
 import boto3
-from airflow.models import Connection
 from botocore.exceptions import ClientError
+
 from verbatim.catalog import Catalog
 from verbatim.settings import load_settings
 
@@ -21,17 +22,20 @@ def main() -> None:
     subprocess.run(["airflow", "db", "migrate"], check=True)
     settings = load_settings()
     Catalog(settings.catalog_url).migrate()
-    connection = Connection.from_json(os.environ["AIRFLOW_CONN_VERBATIM_STORE"])
-    extra = connection.extra_dejson
-    s3 = boto3.client(
+    make_bucket(urlsplit(settings.store_url).netloc)
+
+
+def make_bucket(name: str) -> None:
+    """Make the store's bucket where the store's connection leads."""
+    connection = json.loads(os.environ["AIRFLOW_CONN_VERBATIM_STORE"])
+    client = boto3.client(
         "s3",
-        endpoint_url=extra["endpoint_url"],
-        region_name=extra["region_name"],
-        aws_access_key_id=connection.login,
-        aws_secret_access_key=connection.password,
+        **connection["extra"],
+        aws_access_key_id=connection["login"],
+        aws_secret_access_key=connection["password"],
     )
     try:
-        s3.create_bucket(Bucket=urlsplit(settings.store_url).netloc)
+        client.create_bucket(Bucket=name)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
             raise
