@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
@@ -80,18 +80,22 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
     """
     file = path or Path(os.environ.get("VERBATIM_CONFIG", "config/platform.yaml"))
     home = Path(os.environ.get("VERBATIM_HOME", ".verbatim")).resolve()
-    values = {
+    values: dict[str, Any] = {
         "store_url": f"file://{home}/store",
         "catalog_url": f"sqlite:///{home}/catalog.db",
         "cache_dir": str(home / "cache"),
     }
     try:
-        values |= yaml.safe_load(os.path.expandvars(file.read_text())) or {}
+        given = yaml.safe_load(file.read_text()) or {}
     except FileNotFoundError:
         if path or "VERBATIM_CONFIG" in os.environ:
             raise PlatformFault(f"the settings file {file} is not there; VERBATIM_CONFIG names it") from None
+        given = {}
     except (OSError, yaml.YAMLError) as error:
         raise PlatformFault(f"the settings file {file} cannot be read: {error}") from None
+    if not isinstance(given, dict):
+        raise PlatformFault(f"the settings file {file} has to hold keys and values, such as 'engine: docker'")
+    values |= _expanded(given)
     values |= {field: os.environ[name] for name, field in ENVIRONMENT.items() if os.environ.get(name)}
     try:
         return PlatformSettings.model_validate(values)
@@ -99,3 +103,14 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
         raise PlatformFault(
             "\n".join([f"the settings in {file} are wrong:", *map(str, problems_of(error, PlatformSettings))])
         ) from None
+
+
+def _expanded(value: Any) -> Any:
+    """Return YAML's value with ``${NAME}`` replaced; after parsing, since no password has to be fit for YAML."""
+    if isinstance(value, str):
+        return os.path.expandvars(value)
+    if isinstance(value, list):
+        return [_expanded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _expanded(item) for key, item in value.items()}
+    return value
