@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event, func, insert, inspect, select, text, update
+from sqlalchemy import case, create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -113,7 +113,10 @@ class Catalog:
         error: str | None = None,
         stage: str | None = None,
     ) -> None:
-        """Change what is given of a run, and leave the rest; a final status sets the time that it finished.
+        """Change what is given of a run, and leave the rest.
+
+        A final status sets the time that it finished. The error goes when a run that had ended runs again, and when it
+        succeeds.
 
         Raises:
             NotFound: There is no such run.
@@ -122,6 +125,10 @@ class Catalog:
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if status is not None:
             values["finished_at"] = None if status == "running" else now()
+        if status == "running":
+            values.setdefault("error", case((runs.c.status == "running", runs.c.error), else_=None))
+        elif status == "succeeded":
+            values.setdefault("error", None)
         if not values:
             return
         with self._writing() as connection:
