@@ -114,7 +114,7 @@ clean: ## what was built; neither .venv nor .verbatim, where runs and models lie
 # What the platform needs; leaves alone what `make setup` has added.
 .venv/.runtime: .tools/ready $(LOCK)
 	@echo "installing the platform into .venv"
-	@$(UV) sync --quiet --frozen --no-dev --inexact --python $(PYTHON)
+	@$(UV) sync --quiet --frozen --no-dev --inexact --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 .venv/.development: .tools/ready $(LOCK)
