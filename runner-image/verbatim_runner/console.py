@@ -5,8 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 
-from verbatim.store import LiveWriter
+from verbatim.errors import PlatformFault
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verbatim.store import LiveWriter
 
 FLUSH_INTERVAL_S = 1.0
 
@@ -37,13 +42,22 @@ class Console:
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
             if self._stream:
-                self._stream.write(content)
-                if time.monotonic() - self._flushed_at >= FLUSH_INTERVAL_S:
-                    self._stream.flush()
-                    self._flushed_at = time.monotonic()
+                self._pass_on(content)
+
+    def _pass_on(self, content: bytes) -> None:
+        assert self._stream is not None
+        with suppress(PlatformFault):  # kept by the stream
+            self._stream.write(content)
+            if time.monotonic() - self._flushed_at >= FLUSH_INTERVAL_S:
+                self._flushed_at = time.monotonic()
+                self._stream.flush()
 
     def flush(self) -> None:
-        """Make all that was said visible in the store."""
+        """Make all that was said visible in the store.
+
+        Raises:
+            PlatformFault: The store does not answer.
+        """
         with self._lock:
             if self._stream:
                 self._stream.flush()

@@ -48,9 +48,7 @@ def as_step(value: Any) -> int | None:
 def is_metric_name(name: str) -> bool:
     """Return whether a name may be a metric's: a number of the process (a time, a port, a version) is none."""
     lower = name.lower()
-    return (
-        lower not in NOT_METRICS and lower not in STEP_NAMES and not lower.endswith(("version", "_time", "exception"))
-    )
+    return lower not in NOT_METRICS and lower not in STEP_NAMES
 
 
 def _float(value: float) -> float | None:

@@ -7,8 +7,9 @@ are left alone, and so are sentences. ``epoch``, ``step`` and ``iteration`` beco
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from verbatim_runner.metrics.readings import STEP_NAMES, Reading, as_step, is_metric_name
+from verbatim_runner.metrics.readings import STEP_NAMES, Reading, is_metric_name
 
 MAX_LINE_CHARS = 4000
 """A longer line is data, not a report."""
@@ -29,6 +30,7 @@ _LEVELS = frozenset(("trace", "debug", "info", "notice", "warning", "warn", "err
 _FILE_NAME = re.compile(
     r"\.(?:py|csv|tsv|jsonl?|ya?ml|txt|parquet|pkl|pt|log|md|ipynb|np[yz]|h5|zip|gz|png|jpe?g)$", re.IGNORECASE
 )
+_CLOCKS = ("time", "elapsed", "version")
 _MAX_NAME_WORDS = 4
 
 
@@ -64,7 +66,7 @@ def step_of(text: str) -> int | None:
     if text.lstrip()[:1] == "[" and (leading := _BRACKETED_STEP.match(text)):
         return int(leading[1])
     found = {match[1].lower(): match[2] for match in _STEP.finditer(text)}
-    return next((as_step(int(found[name])) for name in STEP_NAMES if name in found), None)
+    return next((int(found[name]) for name in STEP_NAMES if name in found), None)
 
 
 def _plain(line: str) -> str:
@@ -75,6 +77,7 @@ def _plain(line: str) -> str:
     return _CALL.sub(" ", line) if "(" in line else line
 
 
+@lru_cache(4096)  # a training repeats its few names
 def _name(words: str) -> str | None:
     parts = words.rstrip("'").split(" ")
     if parts[0].lower() in _LEVELS:
@@ -82,6 +85,6 @@ def _name(words: str) -> str | None:
     if not 0 < len(parts) <= _MAX_NAME_WORDS or not _SENTENCE_WORDS.isdisjoint(part.lower() for part in parts):
         return None
     name = "_".join(parts)
-    if name.count("(") != name.count(")") or _FILE_NAME.search(name):
+    if name.count("(") != name.count(")") or _FILE_NAME.search(name) or name.lower().endswith(_CLOCKS):
         return None
     return name if is_metric_name(parts[-1]) and is_metric_name(name) else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from verbatim.errors import PlatformFault
 from verbatim_runner.metrics.files import GrowingFile, open_beneath
 from verbatim_runner.training.failure import FAILURE_CHARS, explain
 from verbatim_runner.training.outputs import take_back
@@ -32,6 +34,8 @@ def run_command(training: Training) -> None:
         )  # fmt: skip
     finally:
         training.log.flush()
+        with suppress(PlatformFault):  # written again with the last points
+            training.recorder.flush()
     training.usage = finished.usage
     take_back(context.isolation, training.places.writable)
     follower.finish()
@@ -63,6 +67,8 @@ class _Follower:
         if training.recorder.flush_if_due():
             training.recorder.add(self._file.read_new(), "json")
             self._warn_of_infinite()
+            with suppress(PlatformFault):  # tried again
+                training.context.console.flush()
 
     def finish(self) -> None:
         """Read what is left to read."""

@@ -1,0 +1,184 @@
+"""How metrics are read from lines, and what becomes of them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from verbatim.errors import PlatformFault
+from verbatim.metrics import MetricPoint
+from verbatim.store import LiveReader, LiveWriter, Store
+from verbatim_runner.console import Console
+from verbatim_runner.metrics.files import GrowingFile, open_beneath, read_metrics_json
+from verbatim_runner.metrics.json_lines import JsonReader
+from verbatim_runner.metrics.recorder import KEPT_POINTS, Recorder
+from verbatim_runner.metrics.text import TextReader
+
+
+@pytest.mark.parametrize(
+    ("line", "readings"),
+    [
+        ("loss=0.5", [("loss", 0.5, None)]),
+        ("loss = -1.5e-3", [("loss", -1.5e-3, None)]),
+        ("accuracy      : 0.95", [("accuracy", 0.95, None)]),
+        ("accuracy: 93.5%", [("accuracy", 93.5, None)]),
+        ("Test accuracy: 0.95.", [("Test_accuracy", 0.95, None)]),
+        ("MSE (test): 0.5", [("MSE_(test)", 0.5, None)]),
+        ("R^2: 0.9", [("R^2", 0.9, None)]),
+        ("epoch=3 loss=0.5 val_auc: 0.75", [("loss", 0.5, 3), ("val_auc", 0.75, 3)]),
+        ("Epoch 3/10 - loss: 0.5 - acc: 0.9 - 2s 3ms/step", [("loss", 0.5, 3), ("acc", 0.9, 3)]),
+        ("global_step=100 epoch=1 loss=0.3", [("loss", 0.3, 100)]),
+        ("step: 5, loss: 0.3", [("loss", 0.3, 5)]),
+        ("[10]\ttrain-rmse:0.5\teval-rmse:0.6", [("train-rmse", 0.5, 10), ("eval-rmse", 0.6, 10)]),
+        ("[10]\tvalid_0's l2: 0.5", [("valid_0's_l2", 0.5, 10)]),
+        ("{'loss': 0.5, 'epoch': 1.0}", [("loss", 0.5, None)]),
+        ("INFO:root:f1: 1e-3", [("f1", 0.001, None)]),
+        ("2026-01-01 12:00:00,123 INFO train accuracy: 0.9", [("train_accuracy", 0.9, None)]),
+        (" 1%| 10/100 [00:01<00:10, 5it/s, loss=0.5]", [("loss", 0.5, None)]),
+        ("rmse = np.float64(0.5)", [("rmse", 0.5, None)]),
+        ("mAP@0.5: 0.4", [("mAP@0.5", 0.4, None)]),
+        ("\x1b[32mloss\x1b[0m: 0.4", [("loss", 0.4, None)]),
+        ("loss=inf", [("loss", math.inf, None)]),
+    ],
+)
+def test_a_metric_line_is_read(line, readings):
+    assert TextReader().read(line) == readings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "time: 12:30:01",
+        "time: 5.2",
+        "train_time=5.2",
+        "date=2026-01-01",
+        "version=1.2.3",
+        "numpy==1.26",
+        "localhost:8080",
+        "http://example.org:8080/x",
+        "data/train.csv: 100",
+        "loaded rows.csv: 100",
+        "RandomForestClassifier(max_depth=5, n_estimators=100)",
+        "--lr=0.1",
+        "Number of data points in the train set: 1000",
+        "took: 5ms",
+        "path=/tmp/5",
+        "epoch: 5",
+        "just words",
+        "x" * 5000 + "=1",
+    ],
+)
+def test_a_line_that_reports_no_metric_is_left_alone(line):
+    assert TextReader().read(line) == []
+
+
+def test_a_nan_is_read_as_one():
+    ((name, value, _),) = TextReader().read("loss: nan")
+    assert name == "loss"
+    assert math.isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("line", "readings"),
+    [
+        ('{"step": 3, "loss": 0.5, "phase": "train", "done": true}', [("loss", 0.5, 3)]),
+        ('{"metric": "auc", "value": 0.9, "epoch": 2}', [("auc", 0.9, 2)]),
+        ('{"name": "auc", "value": 0.9}', [("auc", 0.9, None)]),
+        ('{"epoch": 1, "metrics": {"auc": 0.9}}', [("auc", 0.9, 1)]),
+        ('{"loss": "Infinity", "timestamp": 1700000000, "pid": 12}', [("loss", math.inf, None)]),
+        ("{not json}", []),
+        ("[1, 2]", []),
+    ],
+)
+def test_a_json_line_is_read(line, readings):
+    assert JsonReader().read(line) == readings
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(f"file://{tmp_path}/store")
+
+
+def test_points_are_stored_in_the_canonical_form_of_the_document(store):
+    recorder = Recorder(LiveWriter(store, "points", 1, "jsonl"))
+    values = [0.1, 1e-7, 3.0, -0.0, 1e300, math.nan, math.inf, -math.inf]
+    recorder.add([('a "näme"\\', value, step) for step, value in enumerate(values)], "text")
+    recorder.add([("b", 1.0, None)], "json")
+    recorder.flush()
+    lines = b"".join(LiveReader(store, "points").read_new()).splitlines()
+    assert len(lines) == len(values) + 1
+    for line in lines:
+        assert MetricPoint.parse(line, source="points").canonical() == line
+
+
+def test_a_summary_is_over_finite_values_and_keeps_the_last_of_all():
+    recorder = Recorder(_Outage())
+    recorder.add([("loss", value, step) for step, value in enumerate([3.0, math.nan, 1.0, 2.0, math.inf])], "text")
+    summary = recorder.summaries()["loss"]
+    assert (summary.last, summary.min, summary.max, summary.count, summary.step) == (math.inf, 1.0, 3.0, 5, 4)
+    ((name, value, step),) = recorder.turned_infinite()
+    assert (name, step, math.isnan(value)) == ("loss", 1, True)
+
+
+def test_only_the_latest_points_are_kept_in_memory():
+    recorder = Recorder(_Outage())
+    recorder.add((("loss", float(step), step) for step in range(KEPT_POINTS + 10)), "text")
+    points, following = recorder.since(0, limit=5)
+    assert [point[2] for point in points] == [10, 11, 12, 13, 14]
+    assert following == 15
+    assert recorder.since(KEPT_POINTS + 8, limit=5)[1] == KEPT_POINTS + 10
+    assert recorder.since(10**9, limit=5) == ([], KEPT_POINTS + 10)
+
+
+class _Outage(LiveWriter):
+    """A stream whose store does not answer for a while."""
+
+    def __init__(self, store=None):
+        super().__init__(store, "points", 1, "jsonl")
+        self.down = True
+
+    def flush(self):
+        if self.down:
+            raise PlatformFault("the store does not answer")
+        super().flush()
+
+
+def test_no_point_and_no_line_is_lost_while_the_store_does_not_answer(store):
+    stream = _Outage(store)
+    recorder, console = Recorder(stream), Console(stream)
+    recorder.add([("loss", 0.5, 1)], "text")
+    with pytest.raises(PlatformFault):
+        recorder.flush()
+    console.line("said meanwhile")
+    stream.down = False
+    recorder.flush()
+    content = b"".join(LiveReader(store, "points").read_new())
+    assert b'"loss"' in content
+    assert b"said meanwhile" in content
+
+
+def test_a_growing_file_is_read_once_and_only_by_whole_lines(tmp_path):
+    file = GrowingFile(tmp_path, "metrics.jsonl")
+    assert file.read_new() == []
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"loss": 1, "step": 1}\n{"loss": 0.5,')
+    assert file.read_new() == [("loss", 1.0, 1)]
+    assert file.read_new() == []
+    path.write_text('{"loss": 1, "step": 1}\n{"loss": 0.5, "step": 2}')
+    assert file.read_rest() == [("loss", 0.5, 2)]
+
+
+def test_a_metrics_file_may_hold_a_list(tmp_path):
+    (tmp_path / "metrics.json").write_text('[{"epoch": 1, "auc": 0.5}, {"epoch": 2, "auc": 0.6}, 3]')
+    assert read_metrics_json(tmp_path, "metrics.json") == [("auc", 0.5, 1), ("auc", 0.6, 2)]
+
+
+def test_a_file_behind_a_link_is_not_opened(tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "file").write_text("{}")
+    (tmp_path / "direct").symlink_to(tmp_path / "secret" / "file")
+    (tmp_path / "folder").symlink_to(tmp_path / "secret")
+    assert open_beneath(tmp_path, "direct") is None
+    assert open_beneath(tmp_path, "folder/file") is None
+    assert open_beneath(tmp_path, "secret") is None
