@@ -13,8 +13,9 @@ from airflow.sdk import Param
 
 from verbatim.request import Gate, RunRequest, parse_request
 
+UNFOLDED = ("code", "experiment", "command", "parameters")
+"""Shown at once: Airflow folds every section up but the one of the fields that name none."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "What to run": ("code", "experiment", "command", "parameters"),
     "Data": ("data", "as_of", "validation"),
     "Metrics and gates": ("metrics", "evaluation", "gates"),
     "Model": ("model", "promotion", "retention"),
@@ -44,17 +45,18 @@ _ANY_TYPE = ["string", "object", "array", "number", "integer", "boolean"]
 
 def train_params() -> dict[str, Param]:
     """Return the form's fields, one for each key of the conf, in the order in which they are shown."""
-    return {name: _param(name, section) for section, names in SECTIONS.items() for name in names}
+    unfolded = {name: _param(name) for name in UNFOLDED}
+    return unfolded | {name: _param(name, section=title) for title, names in SECTIONS.items() for name in names}
 
 
-def _param(name: str, section: str) -> Param:
+def _param(name: str, **section: str) -> Param:
     value = _DEFAULTS.get(name)
     example = f" For example: `{_EXAMPLES[name]}`" if name in _EXAMPLES else ""
     return Param(
         value,
         title=name.replace("_", " ").capitalize(),
         description_md=f"{_meaning(name)}.{example}",
-        section=section,
+        **section,
         **_shown_as(name, value),
     )
 

@@ -37,7 +37,12 @@ def test_no_field_but_the_code_must_be_filled_in(name: str) -> None:
     assert train_params()[name].resolve(None) is None
 
 
+def test_the_code_is_asked_for_first_and_in_plain_sight() -> None:
+    first, param = next(iter(train_params().items()))
+    assert first == "code"
+    assert "section" not in param.schema
+
+
 def test_fields_are_explained() -> None:
     for name, param in train_params().items():
-        assert param.schema["section"]
         assert len(param.schema["description_md"]) > len(name) + 10, name
