@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verbatim.store import LiveWriter
