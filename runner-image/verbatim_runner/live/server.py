@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
 
 PORT = 8017
 MAX_BODY_BYTES = 16 * 1024 * 1024
+ASKED_EVERY_S = 0.2
 END_WAIT_S = 2.0
 
 
 class LiveServer:
     """Serves one training.
 
-    Requests that come before Django is imported wait in the socket's backlog.
+    Django is imported when the first request comes, which waits for it in the socket's backlog: a training that nobody
+    asks about pays nothing.
 
     Args:
         subject: The training.
@@ -63,16 +66,23 @@ class LiveServer:
         self._server.trigger.pull_trigger(self._ended.set)  # in its own thread, which closes its sockets only after
         self._thread.join(END_WAIT_S)
 
+    def _asked(self) -> bool:
+        """Wait for the first request; return whether one came before the end."""
+        while not self._ended.is_set():
+            if select.select([self._socket], [], [], ASKED_EVERY_S)[0]:
+                return True
+        return False
+
     def _serve(self) -> None:
         with self._socket:
+            if not self._asked():
+                return
             from waitress import create_server, wasyncore
 
             from verbatim_runner.live.application import build_application
 
             logging.getLogger("waitress").setLevel(logging.CRITICAL)
             application = build_application(self._subject, self._token)
-            if self._ended.is_set():
-                return
             connections: dict[int, Any] = {}
             self._server = create_server(
                 application,
