@@ -202,4 +202,7 @@ def test_a_training_that_nobody_asks_about_does_not_pay_for_django():
         server.close()
         print("django" in sys.modules, "waitress" in sys.modules)
     """
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "False False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+        == "False False\n"
+    )
