@@ -52,14 +52,14 @@ class Finished:
     tail: tuple[str, ...]
 
 
-def run_user_command(
+def run_user_command(  # noqa: PLR0917 - what is run, where, and who listens: in the order of subprocess
     context: StageContext,
     argv: Sequence[str],
     cwd: Path,
     env: Mapping[str, str],
-    *,
     on_line: Callable[[str], None],
     stop: threading.Event,
+    *,
     on_progress: Callable[[str], None] = lambda _state: None,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Finished:
