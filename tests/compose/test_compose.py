@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import subprocess
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +48,13 @@ class ComposePlatform:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    def api(self) -> AirflowApi:
-        return AirflowApi(f"http://127.0.0.1:{self.port}", "admin", (self.secrets / "admin_password").read_text())
+    @contextmanager
+    def api(self) -> Iterator[AirflowApi]:
+        api = AirflowApi(f"http://127.0.0.1:{self.port}", "admin", (self.secrets / "admin_password").read_text())
+        try:
+            yield api
+        finally:
+            api.close()
 
     def record(self, run_id: str) -> dict[str, Any]:
         """Return a run's record, made where the platform is."""
@@ -83,9 +90,19 @@ def platform(
         directory.chmod(0o755)  # Airflow in its container is another user
     try:
         platform.compose("up", "--detach", "--no-build")
+        wait_for_dag(platform)
         yield platform
     finally:
         platform.compose("down", "--volumes", "--timeout", "30")
+
+
+def wait_for_dag(platform: ComposePlatform) -> None:
+    """Wait until the DAG processor, which starts last, has read the DAG."""
+    deadline = time.monotonic() + 60
+    with platform.api() as api:
+        while not api.get("dags")["dags"]:
+            assert time.monotonic() < deadline, platform.compose("logs", "--tail", "30", "dag-processor")
+            time.sleep(0.2)
 
 
 def free_port() -> int:
@@ -101,14 +118,11 @@ def run_id(platform: ComposePlatform) -> str:
     conf = json.loads((project / "conf.json").read_text())
     conf |= {"code": str(project)}
     conf["data"]["train"]["file"]["uri"] = f"file://{project}/lake/"
-    api = platform.api()
-    run_id = api.trigger(conf)
-    state = api.wait(run_id)
-    failed = {
-        task: api.log_lines(run_id, task)[:5]
-        for task, instance in api.tasks(run_id).items()
-        if instance["state"] == "failed"
-    }
+    with platform.api() as api:
+        run_id = api.trigger(conf)
+        state = api.wait(run_id)
+        tasks = api.tasks(run_id)
+        failed = {task: api.log_lines(run_id, task)[:5] for task in tasks if tasks[task]["state"] == "failed"}
     assert state == "success", failed
     return run_id
 

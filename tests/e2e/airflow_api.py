@@ -30,6 +30,9 @@ class AirflowApi:
         answer.raise_for_status()
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def close(self) -> None:
+        self._client.close()
+
     def get(self, path: str) -> Any:
         answer = self._client.get(f"/api/v2/{path}")
         answer.raise_for_status()
