@@ -12,7 +12,7 @@ import typer
 
 from verbatim.errors import VerbatimError
 from verbatim.exit_codes import ExitCode
-from verbatim_cli.commands import models, platform, runs, submit, trial, version
+from verbatim_cli.commands import demo, models, platform, runs, submit, trial, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
     "up": platform.up,
     "down": platform.down,
     "status": platform.status,

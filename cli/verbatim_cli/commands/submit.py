@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from verbatim_cli.commands.options import AsJson
+from verbatim_cli.outcome import exit_code_of
 
 if TYPE_CHECKING:
     from verbatim.lifecycle import RunLifecycle
@@ -28,11 +29,53 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Start a run on the platform. With --wait and --json the run's record is printed when it has ended."""
+    from verbatim_cli.console import print_json
+
+    if wait:
+        record = run_to_end(conf)
+        print_json(record) if as_json else print_outcome(record)
+        raise typer.Exit(exit_code_of(record))
+    run_id, url = _trigger(conf)
+    if as_json:
+        print_json({"run_id": run_id, "url": url})
+    else:
+        print(f"{run_id}\n{url}")
+
+
+def run_to_end(conf: Path) -> dict[str, Any]:
+    """Start a run, show how it gets on until it has ended, and return its record.
+
+    Raises:
+        VerbatimError: The conf is wrong, or no platform answers.
+    """
+    from verbatim.errors import NotFound, PlatformFault
+    from verbatim.record import run_record
+    from verbatim_cli.opening import open_airflow, open_books
+
+    run_id, url = _trigger(conf)
+    books = open_books()
+    _follow(open_airflow(), books, run_id)
+    try:
+        return run_record(books.store, books.catalog, run_id)
+    except NotFound:
+        raise PlatformFault(f"{run_id} ended before it was recorded; its log is at {url}") from None
+
+
+def print_outcome(record: dict[str, Any]) -> None:
+    """Print a record for people, and where Airflow shows it."""
+    from verbatim_cli.opening import open_airflow
+    from verbatim_cli.summary import print_record
+
+    print_record(record)
+    print(f"{'in Airflow':<12} {open_airflow().run_url(record['run_id'])}")
+
+
+def _trigger(conf: Path) -> tuple[str, str]:
+    """Check a conf, start its run, and return the run's id and page."""
     from verbatim.documents import now
     from verbatim.ids import new_run_id
     from verbatim.request import parse_request
     from verbatim_cli.conf import read_conf
-    from verbatim_cli.console import print_json
     from verbatim_cli.opening import open_airflow
 
     values = read_conf(conf)
@@ -41,34 +84,7 @@ def submit(
     airflow.unpause()
     run_id = new_run_id(request.experiment_name, now())
     airflow.trigger(run_id, values)
-    if wait:
-        _wait(airflow, run_id, as_json=as_json)
-    elif as_json:
-        print_json({"run_id": run_id, "url": airflow.run_url(run_id)})
-    else:
-        print(f"{run_id}\n{airflow.run_url(run_id)}")
-
-
-def _wait(airflow: AirflowApi, run_id: str, *, as_json: bool) -> None:
-    from verbatim.errors import NotFound, PlatformFault
-    from verbatim.record import run_record
-    from verbatim_cli.console import print_json
-    from verbatim_cli.opening import open_books
-    from verbatim_cli.outcome import exit_code_of
-    from verbatim_cli.summary import print_record
-
-    books = open_books()
-    _follow(airflow, books, run_id)
-    try:
-        record: dict[str, Any] = run_record(books.store, books.catalog, run_id)
-    except NotFound:
-        raise PlatformFault(f"{run_id} ended before it was recorded; its log is at {airflow.run_url(run_id)}") from None
-    if as_json:
-        print_json(record)
-    else:
-        print_record(record)
-        print(f"{'in Airflow':<12} {airflow.run_url(run_id)}")
-    raise typer.Exit(exit_code_of(record))
+    return run_id, airflow.run_url(run_id)
 
 
 def _follow(airflow: AirflowApi, books: RunLifecycle, run_id: str) -> None:
