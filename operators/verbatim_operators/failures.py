@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from verbatim.errors import VerbatimError
+from verbatim.errors import Stopped, VerbatimError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,8 @@ def failures_told(log: Logger) -> Iterator[None]:
         log.error("%s", error)  # noqa: TRY400 - the message is for the person who wrote the conf; a traceback would bury it
         if not error.exit_code.is_final:
             raise
-        log.error("This is final: the same conf, code and data would fail again, so it is not retried.")  # noqa: TRY400
+        if not isinstance(error, Stopped):
+            log.error("Not retried: it would fail again in the same way.")  # noqa: TRY400
         raise AirflowFailException(_shortened(str(error))) from None
 
 

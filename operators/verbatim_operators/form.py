@@ -46,17 +46,18 @@ _ANY_TYPE = ["string", "object", "array", "number", "integer", "boolean"]
 def train_params() -> dict[str, Param]:
     """Return the form's fields, one for each key of the conf, in the order in which they are shown."""
     unfolded = {name: _param(name) for name in UNFOLDED}
-    return unfolded | {name: _param(name, section=title) for title, names in SECTIONS.items() for name in names}
+    return unfolded | {name: _param(name, title) for title, names in SECTIONS.items() for name in names}
 
 
-def _param(name: str, **section: str) -> Param:
+def _param(name: str, section: str | None = None) -> Param:
     value = _DEFAULTS.get(name)
+    folded: dict[str, Any] = {"section": section} if section else {}
     example = f" For example: `{_EXAMPLES[name]}`" if name in _EXAMPLES else ""
     return Param(
         value,
         title=name.replace("_", " ").capitalize(),
         description_md=f"{_meaning(name)}.{example}",
-        **section,
+        **folded,
         **_shown_as(name, value),
     )
 

@@ -197,7 +197,7 @@ class DockerEngine(Engine):
     def _output(self, container: str, launch: Launch) -> Iterator[Iterable[Frame]]:
         """Give what the container says; hand its input over and start it first, unless that was done before."""
         if self._client.inspect_container(container)["State"]["Status"] != "created":
-            stream = self._client.logs(container, stream=True, follow=True)
+            stream: Any = self._client.logs(container, stream=True, follow=True)
             frames: Iterable[Frame] = ((content, None) for content in stream)
         else:
             self._client.put_archive(container, INPUT, _archive(launch))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,23 @@ class ProcessEngine(Engine):
     def image(self) -> Image:
         """Return the zipapp by its content."""
         try:
-            state = self._zipapp.stat()
-        except OSError:
+            return Image(reference=self._zipapp.name, digest=f"sha256:{self._digest()}")
+        except FileNotFoundError:
             raise PlatformFault(f"the runner {self._zipapp} is not there; `make zipapp` builds it") from None
-        return Image(reference=self._zipapp.name, digest=_digest(self._zipapp, state.st_mtime_ns, state.st_size))
+
+    def _digest(self) -> str:
+        """Return the zipapp's SHA-256, which is kept: the zipapp is large, and changes only when it is built again."""
+        state = self._zipapp.stat()
+        known = Path(self.cache_dir) / f"runner-{state.st_size}-{state.st_mtime_ns}.sha256"
+        if known.exists():
+            return known.read_text()
+        with self._zipapp.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        known.parent.mkdir(parents=True, exist_ok=True)
+        part = known.with_name(f"{known.name}.{os.getpid()}")
+        part.write_text(digest)
+        part.replace(known)
+        return digest
 
     def run(self, launch: Launch, on_line: OnLine) -> Outcome:
         """Run the stage in a subprocess until it ends."""
@@ -49,9 +62,3 @@ class ProcessEngine(Engine):
     def stop(self) -> None:
         """Ask the subprocess and its children to end; they are killed after a grace time."""
         self._stop.set()
-
-
-@lru_cache(maxsize=4)
-def _digest(zipapp: Path, _modified_ns: int, _size: int) -> str:
-    with zipapp.open("rb") as content:
-        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"

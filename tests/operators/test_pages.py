@@ -1,0 +1,100 @@
+"""The record's page and its JSON, behind Airflow's own login."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from verbatim.metrics import MetricPoint
+from verbatim_operators.pages.curves import HEIGHT, WIDTH, curves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fastapi import FastAPI
+    from starlette.testclient import TestClient
+
+    from verbatim.settings import PlatformSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with")  # the test client's own business
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def points(*values: float, name: str = "loss") -> Iterator[MetricPoint]:
+    return (MetricPoint(name=name, value=value, time=0, source="text") for value in values)
+
+
+def test_a_curve_stays_in_its_box_and_names_its_ends() -> None:
+    (curve,) = curves(points(3, 1, float("nan"), 2))
+    corners = [tuple(map(float, pair.split(","))) for pair in curve.points.split()]
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in corners)
+    assert (curve.first, curve.last, curve.low, curve.high, curve.count) == (3, 2, 1, 3, 3)
+
+
+def test_a_constant_metric_is_a_flat_line_and_a_single_value_none() -> None:
+    (curve,) = curves([*points(1, 1, 1), *points(5, name="once")])
+    assert len({pair.split(",")[1] for pair in curve.points.split()}) == 1
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_last_value() -> None:
+    (curve,) = curves(points(*range(50_000)))
+    assert len(curve.points.split()) < 1000
+    assert curve.last == 49_999
+
+
+@pytest.fixture
+def app(settings: PlatformSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FastAPI:
+    """The pages over a catalog that has one run, which failed."""
+    from verbatim.catalog import Catalog
+    from verbatim_operators.pages.app import app
+
+    (tmp_path / "platform.yaml").write_text(f"store_url: {settings.store_url}\ncatalog_url: {settings.catalog_url}\n")
+    monkeypatch.setenv("VERBATIM_CONFIG", str(tmp_path / "platform.yaml"))
+    catalog = Catalog(settings.catalog_url)
+    catalog.migrate()
+    catalog.start_run("churn-1", "churn", actor="ada", origin={}, engine="docker")
+    catalog.update_run("churn-1", status="failed", error=HOSTILE)
+    return app
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A reader who may read the DAG."""
+    from starlette.testclient import TestClient
+
+    gate = app.router.dependencies[0].dependency
+    app.dependency_overrides[gate] = lambda: None
+    yield TestClient(app)
+    app.dependency_overrides.clear()
+
+
+def test_nobody_reads_a_record_without_a_login(app: FastAPI) -> None:
+    from starlette.testclient import TestClient
+
+    client = TestClient(app)
+    for path in ("/runs/churn-1", "/runs/churn-1/page", "/runs/none"):
+        assert client.get(path).status_code == 401, path
+
+
+def test_the_record_is_json_and_a_page(client: TestClient) -> None:
+    record = client.get("/runs/churn-1").json()
+    assert (record["run_id"], record["status"], record["stages"]) == ("churn-1", "failed", {})
+    page = client.get("/runs/churn-1/page")
+    assert "churn-1" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_what_a_run_says_is_never_markup(client: TestClient) -> None:
+    page = client.get("/runs/churn-1/page").text
+    assert HOSTILE not in page
+    assert re.search(r"&lt;script&gt;", page)
+
+
+def test_a_run_that_is_not_there_is_not_found(client: TestClient) -> None:
+    answer = client.get("/runs/nobody/page")
+    assert answer.status_code == 404
+    assert "nobody" in answer.json()["detail"]
