@@ -1,7 +1,7 @@
-"""Puts a model version where the user wants it: the files first, verified, and ``model.json`` last.
+"""Puts a model version where the user wants it: the files first, verified, and ``verbatim.json`` last.
 
-A reader of the destination that waits for ``model.json`` never sees half a model. What is there already is left as it is:
-the same content is success, another is an error.
+A reader of the destination that waits for ``verbatim.json`` never sees half a model. (Not ``model.json``: many call
+their model so.) What is there already is left as it is: the same content is success, another is an error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.store import open_object_store
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
 
 FIELD = "model.destination"
-DOCUMENT = "model.json"
+DOCUMENT = "verbatim.json"
 
 
 class Destination:
@@ -64,15 +64,14 @@ class Destination:
         with self._faults():
             there = self._digest(path)
             if there is None:
-                try:
-                    obstore.put(self._objects, path, local, mode="create", use_multipart=None)
-                except AlreadyExistsError:
-                    pass
+                obstore.put(self._objects, path, local)
                 there = self._digest(path)
                 if there != digest:
                     raise PlatformFault(f"{self._url}{path} does not hold what was sent to it")
         if there != digest:
-            message = f"{self._url}{path} is there already, with another content; nothing was changed. Name another destination"
+            message = (
+                f"{self._url}{path} is there already, with another content, and was left so. Name another destination"
+            )
             raise UserFault(message, field=FIELD)
 
     def _digest(self, path: str) -> str | None:
@@ -89,9 +88,12 @@ class Destination:
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            message = f"{self._url} may not be written: {str(error).strip().splitlines()[0][:300]}"
-            raise UserFault(message, field=FIELD) from None
+            raise UserFault(f"{self._url} may not be written: {_first_line(error)}", field=FIELD) from None
+        except (NotFoundError, FileNotFoundError) as error:
+            raise UserFault(f"{self._url} is not there: {_first_line(error)}", field=FIELD) from None
         except BaseError as error:
-            raise PlatformFault(
-                f"{self._url} does not answer as it should: {str(error).strip().splitlines()[0][:300]}"
-            ) from None
+            raise PlatformFault(f"{self._url} does not answer as it should: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +19,10 @@ from verbatim_runner.console import Console
 from verbatim_runner.isolation import Isolation
 from verbatim_runner.main import run_stage
 from verbatim_runner.stage_context import StageContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 MOMENT = datetime(2100, 1, 1, tzinfo=UTC)
 """The as-of of test runs: after everything that a test makes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -34,7 +35,10 @@ def test_the_one_candidate_starts_training(write_tree, files, argv):
 def test_what_would_need_an_installation_runs_from_its_place(write_tree, files):
     project = write_tree(files)
     entry = find_entry(None, project)
-    done = subprocess.run([sys.executable, *entry.argv[1:]], cwd=project, capture_output=True, text=True, check=True)
+    as_training = {**os.environ, "PYTHONPATH": str(project / "src")}
+    done = subprocess.run(
+        [sys.executable, *entry.argv[1:]], cwd=project, env=as_training, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "ran\n"
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runner.conftest import Ground
 
-from verbatim.documents import Document
 from verbatim.request import S3Source
 from verbatim.snapshot import DatasetSnapshot, SourceObject
 from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
 from verbatim_runner.sources.data.files import FileData
 from verbatim_runner.sources.data.s3 import S3Data
 from verbatim_runner.sources.workspace import place_snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.conftest import Ground
+
+    from verbatim.documents import Document
 
 pytestmark = pytest.mark.filterwarnings("error")
 

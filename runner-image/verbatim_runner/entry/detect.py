@@ -24,8 +24,8 @@ def find_entry(command: str | list[str] | None, project: Path) -> Entry:
     """Return how training is started, and why so.
 
     Args:
-        command: The conf's. Parameters are appended to it unless it places them itself (``{parameters.…}``), or is a shell
-            text in which there is no telling where they belong.
+        command: The conf's. Parameters are appended to it unless it places them itself (``{parameters.…}``), or is a
+            shell text in which there is no telling where they belong.
         project: The project's directory.
 
     Raises:
@@ -54,7 +54,7 @@ def _from_conf(command: str | list[str]) -> Entry:
     if isinstance(command, list):
         argv = tuple(command)
     elif _SHELL_SYNTAX.search(command):
-        found_by = "the conf's command, run by a shell; it gets parameters by {parameters.name}, the file and the environment alone"
+        found_by = "the conf's command, run by a shell; no parameters are appended: {parameters.name} places one"
         return Entry(argv=("sh", "-c", command), appends_parameters=False, found_by=found_by)
     else:
         argv = _split(command)
@@ -85,7 +85,7 @@ def _shell_script(project: Path) -> list[Entry]:
 
 
 def _project_script(project: Path) -> list[Entry]:
-    """Find ``train`` under ``[project.scripts]``: called as its installed form would call it, without installing the project."""
+    """Find ``train`` under ``[project.scripts]``: called as when it is installed, without installing the project."""
     try:
         declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
         target = declared["project"]["scripts"]["train"]
@@ -95,32 +95,23 @@ def _project_script(project: Path) -> list[Entry]:
     function = function.partition("[")[0].strip()
     if not all(part.isidentifier() for part in (*module.strip().split("."), *function.split("."))):
         raise UserFault(f"expected module:function as [project.scripts] train; got {target!r}", field="pyproject.toml")
-    start = f"from {module.strip()} import {function.split('.')[0]}; sys.exit({function}())"
-    return [_python(_import_path(project, module.strip()) + start, f"[project.scripts] train = {str(target)!r}")]
+    start = f"import sys; from {module.strip()} import {function.split('.')[0]}; sys.exit({function}())"
+    found_by = f"[project.scripts] train = {str(target)!r}"
+    return [Entry(argv=("python", "-c", start), appends_parameters=True, found_by=found_by)]
 
 
 def _package(project: Path) -> list[Entry]:
     roots = [root for root in (project, project / "src") if root.is_dir()]
     packages = sorted(path.parent for root in roots for path in root.glob("*/__main__.py"))
-    return [_package_entry(project, package) for package in packages if package.name.isidentifier()]
-
-
-def _package_entry(project: Path, package: Path) -> Entry:
-    found_by = f"the package {package.relative_to(project)} with __main__.py"
-    if package.parent == project:
-        return Entry(argv=("python", "-m", package.name), appends_parameters=True, found_by=found_by)
-    start = f"import runpy; runpy.run_module({package.name!r}, run_name='__main__', alter_sys=True)"
-    return _python(_import_path(project, package.name) + start, found_by)
-
-
-def _import_path(project: Path, module: str) -> str:
-    top = module.split(".", maxsplit=1)[0]
-    in_src = any((project / "src" / name).exists() for name in (top, f"{top}.py"))
-    return "import sys, os; sys.path.insert(0, os.path.abspath('src')); " if in_src else "import sys; "
-
-
-def _python(code: str, found_by: str) -> Entry:
-    return Entry(argv=("python", "-c", code), appends_parameters=True, found_by=found_by)
+    return [
+        Entry(
+            argv=("python", "-m", package.name),
+            appends_parameters=True,
+            found_by=f"the package {package.relative_to(project)} with __main__.py",
+        )
+        for package in packages
+        if package.name.isidentifier()
+    ]
 
 
 def _scripts(project: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Builds the virtual environment of a lock, once per host: later runs of the same lock find it.
 
-The record beside an environment is written last, by the runner; an environment without one was not finished, and is built
-again. Several stages that need the same one at once build it once.
+The record beside an environment is written last, by the runner; an environment without one was not finished, and is
+built again. Several stages that need the same one at once build it once.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def _build(context: StageContext, home: Path, lock: str) -> None:
         listed.write_text(lock)
         hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
         run_uv(
-            context, "pip", "sync", "--quiet", "--compile-bytecode", "--link-mode", "hardlink", *hashes,
-            "--python", str(home / "bin" / "python"), str(listed), cwd=context.work_dir, purpose="installing the locked packages",
+            context, "pip", "sync", "--quiet", "--compile-bytecode", "--link-mode", "hardlink", *hashes, "--python",
+            str(home / "bin" / "python"), str(listed), cwd=context.work_dir, purpose="installing the locked packages",
         )  # fmt: skip
     context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
 

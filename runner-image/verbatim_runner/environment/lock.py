@@ -28,7 +28,7 @@ _INDEX_LINE = re.compile(r"^\s*(-i|--index-url|--extra-index-url|-f|--find-links
 def lock_environment(context: StageContext, declaration: Declaration, project: Path, code_digest: str) -> FileRef:
     """Lock what a project declares.
 
-    With a dated ``environment.as_of``, the lock of the same code is taken from the store; "now" is always resolved anew.
+    With a dated ``environment.as_of``, the lock of the same code is taken from the store; "now" is resolved anew.
 
     Args:
         context: The stage's.

@@ -33,8 +33,10 @@ _OWN = {
     "GIT_TERMINAL_PROMPT": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-_PLATFORM_SIGNS = ("no space left", "dns error", "connection refused", "timed out", "network is unreachable", "connection reset",
-                   "error sending request", "status server error", "failed to lookup address")  # fmt: skip
+_PLATFORM_SIGNS = (
+    "no space left", "dns error", "connection refused", "timed out", "network is unreachable", "connection reset",
+    "error sending request", "status server error", "failed to lookup address",
+)  # fmt: skip
 _REASON_LINES = 8
 
 
@@ -59,17 +61,18 @@ def run_uv(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> s
     home = context.work_dir / "builder"
     home.mkdir(exist_ok=True)
     context.isolation.give_to_builder(home)
+    environment = _environment(context, home)
     try:
         with context.isolation.as_root():
             done = subprocess.run(
-                [_binary(), *arguments], cwd=cwd, env=_environment(context, home), stdin=subprocess.DEVNULL,
+                [_binary(), *arguments], cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
                 capture_output=True, timeout=TIMEOUT_S, check=False, umask=0o022, **context.isolation.as_builder(),
             )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise PlatformFault(f"{purpose} did not end within {TIMEOUT_S} s") from None
     if done.returncode != 0:
         raise _fault(done.stderr.decode(errors="replace"), purpose)
-    return done.stdout.decode()
+    return str(done.stdout.decode())
 
 
 def cache_dir(context: StageContext) -> Path:
@@ -106,7 +109,7 @@ def _binary() -> str:
 
 
 def _fault(output: str, purpose: str) -> UserFault | PlatformFault:
-    lines = [line.strip(" ×╰─▶│├\t") for line in without_credentials(output).splitlines()]
+    lines = [line.strip() for line in without_credentials(output).splitlines()]
     start = next((number for number, line in enumerate(lines) if line.startswith("error:")), 0)
     said = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:] if line]
     reason = "\n".join(said[:_REASON_LINES]) or "uv failed without a word"

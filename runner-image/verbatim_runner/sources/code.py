@@ -74,7 +74,7 @@ def _fetch(context: StageContext, url: str, commit: str) -> CodeRef:
 
 
 def _fetch_commit(context: StageContext, checkout: Path, url: str, commit: str) -> None:
-    """Fetch one commit; not every server gives out a commit that no branch points to, so all branches are tried next."""
+    """Fetch one commit; from a server that gives out only what branches point to, all branches."""
     fetch = ("fetch", "--quiet", "--no-recurse-submodules", *git.local_transport(url))
     if _git_succeeds(context, checkout, *fetch, "--no-tags", "--depth=1", "--", url, commit):
         return
@@ -85,7 +85,7 @@ def _fetch_commit(context: StageContext, checkout: Path, url: str, commit: str) 
             f"the code could not be fetched from {git.without_credentials(url)}: {error.message}"
         ) from None
     if not _git_succeeds(context, checkout, "cat-file", "-e", f"{commit}^{{commit}}"):
-        message = f"the repository has no commit {commit} any more; it was there when the run was pinned. Submit the run again"
+        message = f"the repository has no commit {commit} any more, which the run was pinned to. Submit the run again"
         raise UserFault(message, field="code.ref")
 
 

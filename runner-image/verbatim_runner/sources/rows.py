@@ -19,8 +19,8 @@ def count_rows(path: Path, name: str) -> int | None:
         name: Its name at the source, whose suffix tells the format; ``.gz`` may follow.
 
     Returns:
-        The rows; 0 for markers such as ``_SUCCESS``, which hold none; None where the format is not known or the content is
-        not of it.
+        The rows; 0 for markers such as ``_SUCCESS``, which hold none; None where the format is not known or the content
+        is not of it.
     """
     last = name.rpartition("/")[2].lower()
     if last.startswith(("_", ".")):
@@ -44,7 +44,7 @@ def _csv(path: Path, compressed: bool) -> int | None:
     options = pyarrow.csv.ParseOptions(newlines_in_values=True)
     try:
         with pyarrow.input_stream(str(path), compression="gzip" if compressed else None) as content:
-            return sum(batch.num_rows for batch in pyarrow.csv.open_csv(content, parse_options=options))
+            return sum(int(batch.num_rows) for batch in pyarrow.csv.open_csv(content, parse_options=options))
     except (pyarrow.ArrowException, OSError):
         return None
 

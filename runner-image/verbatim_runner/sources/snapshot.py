@@ -144,9 +144,8 @@ class _Transfer:
                 with self._lock:
                     files, size = self._moved_files, self._moved_bytes
                 speed = _megabytes(size / (time.monotonic() - started))
-                self._context.console.say(
-                    f"{self._channel}: {files} of {len(tasks)} files, {_megabytes(size)} of {_megabytes(total)}, {speed}/s"
-                )
+                progress = f"{files} of {len(tasks)} files, {_megabytes(size)} of {_megabytes(total)}, {speed}/s"
+                self._context.console.say(f"{self._channel}: {progress}")
 
 
 def _megabytes(size: float) -> str:

@@ -1,7 +1,7 @@
 """Lays out code and data for a stage: directories made from blobs, verified on the way.
 
-Files are copied, never linked into the store: with the process engine the training has the uid that owns the store, and a
-script that opens its input for writing would otherwise change a blob.
+Files are copied, never linked into the store: with the process engine the training has the uid that owns the store, and
+a script that opens its input for writing would otherwise change a blob.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def run(context: StageContext) -> PrepareOutputs:
     """Fetch the code, find out how it is started and what it needs, and build its environment.
 
     Raises:
-        UserFault: The code is not there, nothing or more than one thing starts it, or its dependencies cannot be installed.
+        UserFault: The code is not there, nothing or more than one thing starts it, or its dependencies cannot be had.
     """
     spec = context.request.spec
     code = store_code(context)

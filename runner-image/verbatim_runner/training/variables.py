@@ -95,6 +95,7 @@ def _machine(setting: Setting) -> dict[str, str]:
         "no_proxy": no_proxy,
         "PATH": f"{setting.bin_dir}:{os.environ.get('PATH', SYSTEM_PATH)}",
         "VIRTUAL_ENV": str(setting.bin_dir.parent),
+        **({"PYTHONPATH": str(source)} if (source := setting.project / "src").is_dir() else {}),
         "HOME": str(setting.places.home),
         "TMPDIR": str(setting.places.temporary),
         "PYTHONUNBUFFERED": "1",

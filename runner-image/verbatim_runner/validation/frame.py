@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
@@ -42,7 +42,7 @@ def read_frame(directory: Path, paths: Iterable[str], *, field: str) -> pd.DataF
                 f"{path} cannot be validated; expected files that end in {', '.join(_FORMATS)}", field=field
             )
         try:
-            frames.append(_reader(suffix)(directory / path))
+            frames.append(_read(directory / path, suffix))
         except (ValueError, OSError) as error:
             raise UserFault(f"{path} cannot be read as {suffix}: {str(error)[:300]}", field=field) from None
     if not frames:
@@ -50,11 +50,11 @@ def read_frame(directory: Path, paths: Iterable[str], *, field: str) -> pd.DataF
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _reader(suffix: str) -> Callable[..., Any]:
+def _read(file: Path, suffix: str) -> pd.DataFrame:
     import pandas as pd
 
     if suffix == "csv":
-        return pd.read_csv
+        return pd.read_csv(file)
     if suffix == "parquet":
-        return pd.read_parquet
-    return lambda path: pd.read_json(path, lines=True, convert_dates=False)
+        return pd.read_parquet(file)
+    return pd.read_json(file, lines=True, convert_dates=False)

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from verbatim_runner.validation.suite import Judgement
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1c2733; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .4rem .7rem; border-bottom: 1px solid #dde3ea; vertical-align: top; }
-code { font-size: .9em; overflow-wrap: anywhere; } .met { color: #116a3a; } .failed { color: #b3261e; font-weight: 600; }
-@media (prefers-color-scheme: dark) { body { background: #12181f; color: #dde3ea; } th, td { border-color: #2b3743; } .met { color: #6fd39a; } .failed { color: #ff8a80; } }
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .4rem .7rem; border-bottom: 1px solid #8884; vertical-align: top; }
+code { font-size: .9em; overflow-wrap: anywhere; }
+.failed { color: #d33a2f; font-weight: 600; }
 """
 
 
@@ -33,7 +35,8 @@ def render_page(channel: str, suite: str, rows: int, judgement: Judgement) -> st
     body = "\n".join(_row(result) for result in judgement.details["results"])
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
+        f"<body><h1>{escape(title)}</h1>\n"
         f"<p>Suite <code>{escape(suite)}</code> over {rows} rows.</p>\n"
         f"<table><thead><tr><th>Result</th><th>Expectation</th><th>Arguments</th><th>Observed</th></tr></thead>\n"
         f"<tbody>\n{body}\n</tbody></table></body></html>\n"
@@ -45,11 +48,8 @@ def _row(result: Mapping[str, Any]) -> str:
     arguments = {key: value for key, value in configuration["kwargs"].items() if key != "batch_id"}
     word = "met" if result["success"] else "failed"
     cells = (configuration["type"], _text(arguments), _text(result.get("result") or {}))
-    return (
-        f'<tr><td class="{word}">{word}</td>'
-        + "".join(f"<td><code>{escape(cell)}</code></td>" for cell in cells)
-        + "</tr>"
-    )
+    shown = "".join(f"<td><code>{escape(cell)}</code></td>" for cell in cells)
+    return f'<tr><td class="{word}">{word}</td>{shown}</tr>'
 
 
 def _text(values: Mapping[str, Any]) -> str:

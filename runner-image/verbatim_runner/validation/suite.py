@@ -1,6 +1,6 @@
 """Judges a channel's files by a Great Expectations suite. The only module that imports Great Expectations.
 
-Nothing is kept outside the stage's results: the context is ephemeral, and its telemetry is switched off before the import.
+Nothing is kept outside the stage's results: the context is ephemeral, and telemetry is switched off before the import.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def read_suite(file: Path, name: str, *, field: str) -> dict[str, Any]:
         raise UserFault(f"the suite {name} is not readable as JSON: {error}", field=field) from None
     expectations = content.get("expectations") if isinstance(content, dict) else None
     if not isinstance(expectations, list) or not expectations:
-        message = f'the suite {name} is malformed: expected {{"name": …, "expectations": [{{"type": …, "kwargs": {{…}}}}, …]}}'
-        raise UserFault(f"{message} with at least one expectation", field=field)
+        form = '{"name": …, "expectations": [{"type": …, "kwargs": {…}}, …]}'
+        raise UserFault(f"the suite {name} is malformed: expected {form} with at least one expectation", field=field)
     return {"name": content.get("name") or file.stem, "expectations": expectations}
 
 
@@ -72,7 +72,7 @@ def build_suite(content: Mapping[str, Any], name: str, *, field: str) -> Expecta
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     from great_expectations import ExpectationSuite
-    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     built = []
@@ -108,7 +108,8 @@ def judge_frame(frame: pd.DataFrame, suite: ExpectationSuite) -> Judgement:
     asset = context.data_sources.add_pandas("verbatim").add_dataframe_asset("channel")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     # NaN is no JSON: what remains of it is written as text.
-    details = json.loads(json.dumps(batch.validate(suite).to_json_dict()), parse_constant=str)
+    result: Any = batch.validate(suite)
+    details = json.loads(json.dumps(result.to_json_dict()), parse_constant=str)
     failed = [_describe(result) for result in details["results"] if not result["success"]]
     return Judgement(evaluated=len(details["results"]), failed=tuple(failed), details=details)
 

@@ -1,7 +1,7 @@
 """Dependencies of a project that declares none: the modules that its source imports.
 
-Reads source and imports nothing. An import inside ``try`` is one that the project can do without, and is left out, as is what
-only type checkers see, and what only tests import.
+Reads source and imports nothing. An import inside ``try`` is one that the project can do without, and is left out, as
+is what only type checkers see, and what only tests import.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _sources(project: Path) -> Iterator[Path]:
 
 
 def _modules_in(directory: Path) -> set[str]:
-    """Return the names that ``import`` finds in a directory: modules, packages, and directories with modules in them."""
+    """Return the names that ``import`` finds in a directory: modules, packages, directories with modules in them."""
     if not directory.is_dir():
         return set()
     packages = {path.name for path in directory.iterdir() if path.is_dir() and any(path.glob("*.py"))}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def detect(project: Path, _root: Path, _entry: Entry) -> Declaration | None:
-    """Return the declaration if the project has one of the files, and it describes a project rather than tools' settings.
+    """Return the declaration if the project has one of the files, and it describes more than tools' settings.
 
     Raises:
         UserFault: ``pyproject.toml`` is not TOML.

@@ -1,4 +1,4 @@
-"""What every data source can do. A source lists its objects and copies one; it knows nothing of snapshots or the store."""
+"""What every data source can do: list its objects and copy one. It knows nothing of snapshots or the store."""
 
 from __future__ import annotations
 

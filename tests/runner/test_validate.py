@@ -1,0 +1,133 @@
+"""validate, with the real Great Expectations."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from verbatim.stage import StageResult, ValidateOutputs
+
+if TYPE_CHECKING:
+    from runner.conftest import Ground
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries below Great Expectations
+
+SUITE = {
+    "name": "train",
+    "expectations": [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}},
+        {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 2}},
+    ],
+}
+
+
+@pytest.fixture
+def validate(ground: Ground, write_tree):
+    """Extract a channel from files and judge it by a suite."""
+
+    def call(suite: object, files: dict[str, str], *, path: str = "expectations/train.json") -> StageResult:
+        text = suite if isinstance(suite, str) else json.dumps(suite)
+        code = ground.store_directory(write_tree({"expectations/train.json": text}))
+        conf = {"data": {"train": {"file": {"uri": f"file://{write_tree(files)}/"}}}, "validation": {"train": path}}
+        extracted = ground.run(ground.request("extract", conf, code))
+        return ground.run(ground.request("validate", conf, code, inputs={"extract": extracted}))
+
+    return call
+
+
+def suite_of(*expectations: dict) -> dict:
+    return {"name": "train", "expectations": list(expectations)}
+
+
+def test_data_that_meets_its_suite_passes(validate, ground):
+    result = validate(SUITE, {"a.csv": "x,y\n1,2\n", "b.csv": "x,y\n3,4\n", "_SUCCESS": ""})
+    assert isinstance(result.outputs, ValidateOutputs), result.error
+    judged = result.outputs.results["train"]
+    assert (judged.passed, judged.evaluated, judged.failed) == (True, 2, ())
+    assert json.loads(ground.store.get_blob(judged.result.sha256))["success"] is True
+    page = ground.store.get_blob(judged.data_docs.sha256).decode()
+    assert "2 of 2 expectations met" in page
+    assert "http" not in page
+
+
+def test_data_that_does_not_is_said_first_and_kept(validate, ground):
+    result = validate(SUITE, {"a.csv": "x,y\n1,2\n,<b>\n"})
+    assert (result.error.kind, result.error.field) == ("expectation", "validation.train")
+    assert "expect_column_values_to_not_be_null on x: observed 1 of 2 values" in result.error.message
+    judged = result.outputs.results["train"]
+    assert (judged.failed[0].expectation, judged.failed[0].column) == ("expect_column_values_to_not_be_null", "x")
+    assert "failed" in ground.store.get_blob(judged.data_docs.sha256).decode()
+
+
+def test_a_column_that_is_not_there_fails_its_expectation(validate):
+    result = validate(
+        suite_of({"type": "expect_column_mean_to_be_between", "kwargs": {"column": "z", "min_value": 1}}),
+        {"a.csv": "x\n1\n"},
+    )
+    assert result.error.kind == "expectation"
+    assert '"z"' in result.error.message
+
+
+def test_all_formats_are_read_as_one_frame(validate, ground, write_tree, tmp_path):
+    suite = suite_of({"type": "expect_table_row_count_to_equal", "kwargs": {"value": 5}},
+                     {"type": "expect_column_sum_to_be_between", "kwargs": {"column": "x", "min_value": 15, "max_value": 15}})  # fmt: skip
+    assert validate(suite, {"a.csv": "x\n1\n2\n", "b.jsonl": '{"x": 3}\n{"x": 4}\n{"x": 5}\n'}).state == "succeeded"
+
+
+def test_parquet_is_read(validate, tmp_path, write_tree, ground):
+    lake = write_tree({})
+    pq.write_table(pa.table({"x": [1, None]}), lake / "a.parquet")
+    code = ground.store_directory(write_tree({"s.json": json.dumps(SUITE)}))
+    conf = {"data": {"train": {"file": {"uri": f"file://{lake}/"}}}, "validation": {"train": "s.json"}}
+    extracted = ground.run(ground.request("extract", conf, code))
+    result = ground.run(ground.request("validate", conf, code, inputs={"extract": extracted}))
+    assert [failed.column for failed in result.outputs.results["train"].failed] == ["x"]
+
+
+@pytest.mark.parametrize(("suite", "said"), [
+    ("{nope", "JSON"),
+    ([], "malformed"),
+    ({"name": "x", "expectations": []}, "at least one"),
+    (suite_of({"kwargs": {}}), 'no "type"'),
+    (suite_of({"type": "expect_the_moon", "kwargs": {}}), "expect_the_moon"),
+    (suite_of({"type": "expect_column_to_exist", "kwargs": {"colum": "x"}}), "colum"),
+    (suite_of({"type": "expect_column_to_exist", "kwargs": {"column": "x"}, "bogus": 1}), "bogus"),
+])  # fmt: skip
+def test_a_malformed_suite_is_the_users_fault(validate, suite, said):
+    result = validate(suite, {"a.csv": "x\n1\n"})
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+    assert said in result.error.message
+
+
+def test_a_suite_that_is_not_there_is_the_users_fault(validate):
+    result = validate(SUITE, {"a.csv": "x\n1\n"}, path="expectations/tests.json")
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.bin", "?"), ("a.parquet", "?"), ("a.jsonl", "{"), ("a.csv", "")])
+def test_a_file_that_cannot_be_read_is_the_users_fault(validate, name, content):
+    result = validate(SUITE, {name: content})
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+    assert name in result.error.message
+
+
+def test_validation_touches_no_network():
+    script = """
+import sys
+def refuse(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo"}:
+        print("network:", event, arguments); sys.stdout.flush(); import os; os._exit(1)
+sys.addaudithook(refuse)
+import pandas
+from verbatim_runner.validation.suite import build_suite, judge_frame
+suite = build_suite({"name": "s", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "x"}}]}, "s", field="f")
+assert judge_frame(pandas.DataFrame({"x": [1]}), suite).evaluated == 1
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
