@@ -21,6 +21,7 @@ from verbatim.stage import (
 )
 from verbatim_operators.credentials import secrets_for
 from verbatim_operators.engines.base import Engine, Launch, Outcome
+from verbatim_operators.engines.docker import DockerEngine
 from verbatim_operators.engines.process import ProcessEngine
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk.types import Logger
 
+    from verbatim.settings import PlatformSettings
     from verbatim.store import Store
-    from verbatim_operators.engines.docker import DockerEngine
+    from verbatim_operators.engines.docker import Client
     from verbatim_operators.worker import Platform
 
 TAIL_LINES = 20
@@ -123,9 +125,9 @@ class StageExecution:
         return f"{message}. The last that it said:\n{said}"
 
 
-def engine_named(name: EngineName, platform: Platform, docker: Callable[[], DockerEngine]) -> Engine:
-    """Return the engine that a run was pinned to."""
-    return docker() if name == "docker" else ProcessEngine(platform.settings)
+def engine_named(name: EngineName, settings: PlatformSettings, connect: Callable[[], Client]) -> Engine:
+    """Return the engine that a run was pinned to; a docker engine connects when it is first needed."""
+    return DockerEngine(settings, connect) if name == "docker" else ProcessEngine(settings)
 
 
 def has_outputs(store: Store, run_id: str, stage: StageName, *, since: StageName) -> bool:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from verbatim.stage import StageName
-    from verbatim_operators.engines.docker import DockerEngine
+    from verbatim_operators.engines.docker import Client
     from verbatim_operators.stage_execution import StageExecution
-    from verbatim_operators.worker import Platform
 
 
 class StageOperator(DockerOperator):
@@ -85,7 +84,8 @@ class StageOperator(DockerOperator):
         self.run_id = run_id = pinned["run_id"]
         if self.only_after and not has_outputs(platform.store, run_id, self.only_after, since="train"):
             raise AirflowSkipException(f"there is nothing to {self.stage}: {self.only_after} made nothing")
-        engine = engine_named(pinned["engine"], platform, lambda: self._docker_engine(platform))
+        self.docker_conn_id = platform.settings.docker.connection
+        engine = engine_named(pinned["engine"], platform.settings, self._connect)
         self.log.info("run %s, stage %s, in %s", run_id, self.stage, engine.isolation)
         self._execution = StageExecution(platform, engine, self.log)
         result = self._execution.run(run_id, self.stage, task.try_number)
@@ -97,13 +97,8 @@ class StageOperator(DockerOperator):
             self.log.warning("stopping the %s stage", self.stage)
             self._execution.stop()
 
-    def _docker_engine(self, platform: Platform) -> DockerEngine:
-        from verbatim_operators.engines.docker import DockerEngine  # noqa: PLC0415 - where DAGs are parsed it would cost time
-
-        self.docker_conn_id = platform.settings.docker.connection
+    def _connect(self) -> Client:
         try:
-            return DockerEngine(platform.settings, self.cli)
+            return self.cli
         except AirflowException as error:
-            raise PlatformFault(
-                f"the run was pinned to containers, and the Docker daemon does not answer: {error}"
-            ) from None
+            raise PlatformFault(f"the run was pinned to containers, and no Docker daemon answers: {error}") from None

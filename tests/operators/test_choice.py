@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -10,7 +10,6 @@ from verbatim_operators.engines.choice import choose_engine
 
 if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
-    from verbatim_operators.engines.docker import DockerEngine
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def zipapp(settings: PlatformSettings) -> Path:
     return Path(settings.runner)
 
 
-def no_daemon(_settings: PlatformSettings) -> DockerEngine:
+def no_daemon() -> NoReturn:
     raise PlatformFault("nobody listens")
 
 

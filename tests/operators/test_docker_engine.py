@@ -41,7 +41,7 @@ IDLE = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
 def make_engine(settings: PlatformSettings, docker_daemon: docker.DockerClient) -> Iterator[Callable[[], DockerEngine]]:
     """Makes engines, each with a connection of its own, as every task has."""
     with ExitStack() as connections:
-        yield lambda: DockerEngine(settings, connections.enter_context(closing(connect())))
+        yield lambda: DockerEngine(settings, lambda: connections.enter_context(closing(connect())))
 
 
 @pytest.fixture
@@ -175,9 +175,7 @@ def start_and_die(settings: PlatformSettings, request: StageRequest, daemon: doc
     """Start a stage in a process of its own, which is killed as soon as the stage speaks."""
 
     def work(said: int) -> None:
-        DockerEngine(settings, connect()).run(
-            Launch(request, SECRETS), lambda line: os.write(said, f"{line}\n".encode())
-        )
+        DockerEngine(settings, connect).run(Launch(request, SECRETS), lambda line: os.write(said, f"{line}\n".encode()))
 
     readable, writable = os.pipe()
     worker = multiprocessing.get_context("fork").Process(target=work, args=(writable,))
@@ -269,7 +267,7 @@ def test_a_ca_bundle_of_the_machine_is_trusted_inside(
 def test_an_image_that_is_not_there_is_the_platforms_fault(settings: PlatformSettings, docker_daemon: Any) -> None:
     absent = settings.model_copy(update={"docker": DockerSettings(image="verbatim-nobody:none")})
     with closing(connect()) as client, pytest.raises(PlatformFault, match="make image"):
-        DockerEngine(absent, client).image()
+        DockerEngine(absent, lambda: client).image()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK leaves the socket open

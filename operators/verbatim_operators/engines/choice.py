@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.spec import Image
     from verbatim_operators.engines.base import Engine
+    from verbatim_operators.engines.docker import Client
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,12 @@ class Choice:
     reason: str
 
 
-def choose_engine(
-    settings: PlatformSettings, docker: Callable[[PlatformSettings], DockerEngine] | None = None
-) -> Choice:
+def choose_engine(settings: PlatformSettings, connect: Callable[[], Client] = connect) -> Choice:
     """Pick the engine that the settings name; with ``auto``, docker where it can run the image, else process.
 
     Args:
         settings: The platform's settings.
-        docker: Connects to the daemon; the one of this machine's environment if not given.
+        connect: Connects to the daemon; to that of this machine's environment if not given.
 
     Raises:
         PlatformFault: The engine that the settings name cannot run anything here.
@@ -47,7 +46,7 @@ def choose_engine(
     if settings.engine == "process":
         return _process(settings, "the platform's settings ask for it")
     try:
-        engine = (docker or _local_docker)(settings)
+        engine = DockerEngine(settings, connect)
         image = engine.image()
     except PlatformFault as fault:
         if settings.engine == "docker":
@@ -59,7 +58,3 @@ def choose_engine(
 def _process(settings: PlatformSettings, reason: str) -> Choice:
     engine = ProcessEngine(settings)
     return Choice(engine, engine.image(), reason)
-
-
-def _local_docker(settings: PlatformSettings) -> DockerEngine:
-    return DockerEngine(settings, connect())

@@ -13,6 +13,7 @@ import os
 import tarfile
 import threading
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -29,7 +30,7 @@ from verbatim_operators.engines.base import Engine, Launch, OnLine, Outcome
 from verbatim_operators.engines.lines import LineAssembler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from verbatim.settings import PlatformSettings
     from verbatim.stage import StageRequest
@@ -54,11 +55,13 @@ _NETWORK_SETTINGS = (
 )  # fmt: skip
 
 
+Client = APIClient
+"""A connection to a daemon, for modules that do not import the SDK."""
 Frame = tuple[bytes | None, bytes | None]
 """Bytes of standard output and of standard error, one of them."""
 
 
-def connect(url: str | None = None) -> APIClient:
+def connect(url: str | None = None) -> Client:
     """Connect to a daemon.
 
     Args:
@@ -78,19 +81,23 @@ class DockerEngine(Engine):
 
     Args:
         settings: The image, the network, and where the store and the cache are.
-        client: Speaks to the daemon.
+        connect: Connects to the daemon, when it is first needed; raises ``PlatformFault`` if none answers.
     """
 
     name = "docker"
     isolation = "a container: read-only root, few capabilities, limits on memory, cpu and processes"
 
-    def __init__(self, settings: PlatformSettings, client: APIClient) -> None:
+    def __init__(self, settings: PlatformSettings, connect: Callable[[], Client]) -> None:
         self._settings = settings
-        self._client = client
+        self._connect = connect
         self._container: str | None = None
         self._stopping = threading.Event()
         self.store_url = f"file://{STORE}" if settings.store_url.startswith("file://") else settings.store_url
         self.cache_dir = CACHE
+
+    @cached_property
+    def _client(self) -> Client:
+        return self._connect()
 
     def image(self) -> Image:
         """Return the runner's image as the daemon has it; never pulled, since elsewhere its name could be anyone's."""
