@@ -59,7 +59,7 @@ def _options(home: Home, secrets: HomeSecrets, port: int) -> dict[str, dict[str,
             "fernet_key": secrets.fernet_key,
             "execution_api_server_url": f"{url}/execution/",
         },
-        # Without a long busy timeout, twenty runs at once end in "database is locked".
+        # The default busy timeout of 5 s is too short for twenty runs at once on two cores.
         "database": {"sql_alchemy_conn": f"sqlite:///{home.database}?timeout=60"},
         "api": {"host": HOST, "port": str(port), "base_url": url, "workers": "1", "secret_key": secrets.api_secret},
         "api_auth": {"jwt_secret": secrets.jwt_secret},

@@ -79,7 +79,7 @@ def keep_secrets(home: Home) -> HomeSecrets:
     if not file.exists():
         made = {
             "fernet_key": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-            "jwt_secret": secrets.token_urlsafe(32),
+            "jwt_secret": secrets.token_urlsafe(64),
             "api_secret": secrets.token_urlsafe(32),
             "password": secrets.token_urlsafe(12),
         }
