@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes into a pipe or a file."""
 
 SPARKS = "▁▂▃▄▅▆▇█"
 _KINDS: tuple[tuple[type[VerbatimError], str], ...] = (
@@ -33,7 +37,8 @@ def stdout() -> Console:
     """Return a console for results."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def stderr() -> Console:
@@ -77,6 +82,11 @@ def plain(text: str | None) -> str:
     from rich.markup import escape
 
     return escape(text) if text else "-"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 file`` or ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_size(size: float | None) -> str:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from verbatim_cli.console import human_duration, human_number, human_size, human_time, plain, print_table, stdout
+from verbatim_cli.console import (
+    counted,
+    human_duration,
+    human_number,
+    human_size,
+    human_time,
+    plain,
+    print_table,
+    stdout,
+)
 
 _COLOURS = {
     "succeeded": "green",
-    "success": "green",
     "candidate": "green",
     "running": "yellow",
     "queued": "yellow",
@@ -81,8 +89,8 @@ def _print_inputs(record: dict[str, Any]) -> None:
         out.print(f"code         {plain(code['url'])}  ({state}{', with changes' if code['dirty'] else ''})")
     for channel, data in record["data"].items():
         if data["digest"]:
-            rows = f", {data['rows']} rows" if data["rows"] is not None else ""
-            content = f"{data['files']} files, {human_size(data['bytes'])}{rows}"
+            rows = f", {counted(data['rows'], 'row')}" if data["rows"] is not None else ""
+            content = f"{counted(data['files'], 'file')}, {human_size(data['bytes'])}{rows}"
             out.print(f"data         {plain(channel)}: {content}  (snapshot {data['digest'][:_SHORT]})")
     if environment := record["environment"]:
         lock = environment["lock_digest"][:_SHORT]
@@ -101,7 +109,7 @@ def _print_model(record: dict[str, Any]) -> None:
     out = stdout()
     aliases = "".join(f" @{alias}" for alias in model["aliases"])
     size = human_size(sum(file["size"] for file in model["files"]))
-    content = f"{len(model['files'])} files, {size}  (digest {model['digest'][:_SHORT]})"
+    content = f"{counted(len(model['files']), 'file')}, {size}  (digest {model['digest'][:_SHORT]})"
     version = f"[bold]{model['name']} version {model['version']}[/]{aliases}"
     out.print(f"model        {version}  {coloured_state(model['status'])}, {content}")
     if model["destination"]:

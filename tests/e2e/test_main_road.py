@@ -35,7 +35,10 @@ def test_an_example_becomes_a_registered_model(example: str, engine: str, platfo
     assert {stage["state"] for stage in record["stages"].values()} == {"succeeded"}
     assert all(stage["duration_s"] >= 0 for stage in record["stages"].values())
     assert record["gates"]
-    assert all(gate["passed"] and gate["condition"] and gate["value"] == record["metrics"][gate["metric"]] for gate in record["gates"])
+    assert all(
+        gate["passed"] and gate["condition"] and gate["value"] == record["metrics"][gate["metric"]]
+        for gate in record["gates"]
+    )
     assert record["model"]["name"] == example
     assert record["model"]["version"] >= 1
     assert len(record["spec_digest"]) == 64
@@ -59,7 +62,9 @@ def test_the_same_conf_twice_makes_the_same_model(platform_with_engine) -> None:
     verbatim = platform_with_engine("process")
     conf = str(EXAMPLES / "breast-cancer" / "conf.json")
 
-    first, second = (verbatim("show", verbatim("submit", conf, "--wait", "--json")["run_id"], "--json") for _ in range(2))
+    first, second = (
+        verbatim("show", verbatim("submit", conf, "--wait", "--json")["run_id"], "--json") for _ in range(2)
+    )
 
     assert first["run_id"] != second["run_id"]
     assert first["model"]["version"] + 1 == second["model"]["version"]

@@ -28,7 +28,9 @@ def test_twenty_runs_at_once_get_twenty_versions(platform_with_engine, api, tmp_
 
     states = [api.wait(run, timeout_s=800) for run in runs]
     assert states == ["success"] * RUNS
-    records = [row for row in verbatim("runs", "--experiment", "twenty", "--json") if row["origin"]["airflow_run_id"] in runs]
+    records = [
+        row for row in verbatim("runs", "--experiment", "twenty", "--json") if row["origin"]["airflow_run_id"] in runs
+    ]
     assert [record["status"] for record in records] == ["succeeded"] * RUNS
     versions = [model for model in verbatim("models", "twenty", "--json")]
     assert sorted(version["version"] for version in versions) == list(range(1, RUNS + 1))

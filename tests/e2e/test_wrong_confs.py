@@ -33,7 +33,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         folder.mkdir()
     (code / "train.py").write_text(TRAIN)
     (code / "suite.json").write_text(SUITE)
-    (code / "malformed.json").write_text('{"name": "s", "expectations": [{"type": "expect_the_unexpected", "kwargs": {}}]}')
+    (code / "malformed.json").write_text(
+        '{"name": "s", "expectations": [{"type": "expect_the_unexpected", "kwargs": {}}]}'
+    )
     (data / "part.csv").write_text("x\n1\n2\n")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(code)]
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
@@ -85,7 +87,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_wrong_conf_ends_in_a_clear_message_first_in_the_log(name: str, project: Project, platform, api, verbatim) -> None:
+def test_a_wrong_conf_ends_in_a_clear_message_first_in_the_log(
+    name: str, project: Project, platform, api, verbatim
+) -> None:
     case = CASES[name]
 
     run = api.trigger(case.conf(project))
@@ -103,4 +107,6 @@ def test_a_wrong_conf_ends_in_a_clear_message_first_in_the_log(name: str, projec
     record = next(row for row in verbatim("runs", "--json") if row["origin"].get("airflow_run_id") == run)
     assert record["status"] in {"failed", "rejected"}
     if case.task != "evaluate":
-        assert not [row for row in verbatim("models", "--json") if row["run_id"] == record["run_id"]], "nothing is registered"
+        assert not [row for row in verbatim("models", "--json") if row["run_id"] == record["run_id"]], (
+            "nothing is registered"
+        )

@@ -56,7 +56,7 @@ def download(
     from pathlib import Path
 
     from verbatim.errors import UserFault
-    from verbatim_cli.console import human_size, print_json, stderr
+    from verbatim_cli.console import counted, human_size, print_json, stderr
     from verbatim_cli.opening import open_books
 
     target = Path(directory)
@@ -70,7 +70,8 @@ def download(
     if as_json:
         print_json({"subject": subject, "directory": str(target.resolve()), "files": sorted(files)})
     else:
-        print(f"{subject}: {len(files)} files, {human_size(sum(file['size'] for file in files.values()))}, in {target}")
+        size = human_size(sum(file["size"] for file in files.values()))
+        print(f"{subject}: {counted(len(files), 'file')}, {size}, in {target}")
 
 
 def promote(

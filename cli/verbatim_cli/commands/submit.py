@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5
 ENDED = {"success", "failed"}
+_WORDS = {"success": "succeeded"}
+"""Airflow's words for states, where Verbatim has others."""
 
 
 def submit(
@@ -106,7 +108,7 @@ def _stages(airflow: AirflowApi, run_id: str) -> dict[str, StageProgress]:
     from verbatim_cli.progress import StageProgress
 
     return {
-        task.name: StageProgress(task.state.replace("_", " "), task.started_at, task.ended_at)
+        task.name: StageProgress(_WORDS.get(task.state, task.state.replace("_", " ")), task.started_at, task.ended_at)
         for task in airflow.tasks(run_id)
         if task.state
     }
