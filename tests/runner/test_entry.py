@@ -42,6 +42,13 @@ def test_what_would_need_an_installation_runs_from_its_place(write_tree, files):
     assert done.stdout == "ran\n"
 
 
+@pytest.mark.parametrize("called", ["train:main", "churn.start:main"])
+def test_what_the_project_script_calls_is_no_candidate_besides_it(write_tree, called):
+    files = {"pyproject.toml": f'[project]\nname = "x"\n[project.scripts]\ntrain = "{called}"\n'}
+    files |= {"train.py": ""} if called.startswith("train") else {"churn/__main__.py": "", "churn/start.py": ""}
+    assert "[project.scripts]" in find_entry(None, write_tree(files)).found_by
+
+
 def test_several_candidates_are_listed_with_the_line_that_decides(write_tree):
     with pytest.raises(UserFault) as caught:
         find_entry(None, write_tree({"train.py": "", "main.py": "", "train.sh": ""}))

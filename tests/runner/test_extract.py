@@ -15,6 +15,7 @@ from verbatim.snapshot import DatasetSnapshot, SourceObject
 from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
 from verbatim_runner.sources.data.files import FileData
 from verbatim_runner.sources.data.s3 import S3Data
+from verbatim_runner.sources.rows import count_rows
 from verbatim_runner.sources.workspace import place_snapshot
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def test_files_become_a_sorted_snapshot_with_rows(ground, write_tree):
     assert [file.path for file in document.files] == ["_SUCCESS", "c.parquet", "day=1/a.jsonl", "day=2/b.csv"]
     assert (snapshot.rows, snapshot.files, snapshot.reused) == (7, 4, False)
     assert [item.path for item in document.objects] == [file.path for file in document.files]
+
+
+@pytest.mark.parametrize(("content", "rows"), [
+    ("x,y\n" + "1,a\n" * 400_000 + "2.5,b\n", 400_001),
+    ('x,y\n1,"two\nlines"\n', 1),
+    ("x\n", 0),
+    ("x,y\n1,2,3\n", None),
+    ("", None),
+])  # fmt: skip
+def test_the_rows_of_a_csv_file_are_its_records(tmp_path, content, rows):
+    (tmp_path / "a.csv").write_text(content)
+    assert count_rows(tmp_path / "a.csv", "a.csv") == rows
 
 
 def test_an_unchanged_source_is_not_read_again(ground, write_tree):

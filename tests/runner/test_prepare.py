@@ -10,10 +10,12 @@ import pytest
 from runner.conftest import Ground, commit_all
 
 from verbatim.spec import PinnedCode
-from verbatim.stage import PrepareOutputs, StageResult, StageSecrets
+from verbatim.stage import Entry, PrepareOutputs, StageResult, StageSecrets
 from verbatim.store import layout
 from verbatim.tree import unpack_tree
 from verbatim_runner.environment.build import ensure_environment
+from verbatim_runner.environment.declared import find_declaration
+from verbatim_runner.environment.lock import lock_environment, packages_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,3 +203,18 @@ def test_an_unfinished_environment_is_built_again(tmp_path, write_tree):
     again = outputs_of(ground.run(ground.request("prepare", code=code, try_number=2)))
     assert not again.environment.cached
     assert (record.with_suffix("") / "bin/python").exists()
+
+
+def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tree):
+    project = write_tree({"train.py": "import xgboost\n"})
+    code = ground.store_directory(project)
+    names = []
+    for gpus in (0, 1):
+        request = ground.request("prepare", {"resources": {"gpus": gpus}}, code)
+        declaration = find_declaration(
+            project, project, Entry(argv=("python",), appends_parameters=True, found_by="test")
+        )
+        lock = lock_environment(ground.context(request), declaration, project, code.digest)
+        names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.sha256).decode())})
+    assert "nvidia" not in names[0]
+    assert names[1] - names[0] == {"nvidia"}

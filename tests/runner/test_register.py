@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from runner.test_evaluate import finished, trained
 
-from verbatim.documents import tree_digest
+from verbatim.documents import now, tree_digest
 from verbatim.manifest import ModelVersion
 from verbatim.stage import EvaluateOutputs, RegisterOutputs, S3Credentials, StageRequest, StageSecrets
 from verbatim.store import layout
@@ -65,6 +65,17 @@ def test_registering_once_more_writes_the_same(ground, request_of, tmp_path):
     (tmp_path / "out/3/verbatim.json").unlink()  # as if the first try had died before its end
     assert ground.run(request_of(conf, try_number=2)).state == "succeeded"
     assert (tmp_path / "out/3/verbatim.json").exists()
+
+
+def test_an_evaluation_that_is_repeated_does_not_change_the_version(ground, request_of, tmp_path):
+    conf = {"model": {"destination": f"file://{tmp_path}/out/"}}
+    assert ground.run(request_of(conf)).state == "succeeded"
+    published = ground.store.read(layout.model("churn", 3), ModelVersion)
+    again = request_of(conf, try_number=2)
+    later = again.inputs["evaluate"].model_copy(update={"finished_at": now()})
+    again = again.model_copy(update={"inputs": {**again.inputs, "evaluate": later}})
+    assert ground.run(again).state == "succeeded"
+    assert ground.store.read(layout.model("churn", 3), ModelVersion) == published
 
 
 def test_another_model_at_the_destination_is_never_overwritten(ground, request_of, tmp_path):

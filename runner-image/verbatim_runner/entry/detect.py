@@ -71,38 +71,32 @@ def _split(command: str) -> tuple[str, ...]:
     return argv
 
 
-def _script(name: str, *interpreter: str) -> list[Entry]:
-    return [Entry(argv=(*interpreter, name), appends_parameters=True, found_by=f"the script {name}")]
-
-
-def _python_scripts(project: Path) -> list[Entry]:
-    names = [name for name in ("train.py", "main.py") if (project / name).is_file()]
-    return [entry for name in names for entry in _script(name, "python")]
-
-
-def _shell_script(project: Path) -> list[Entry]:
-    return _script("train.sh", "bash") if (project / "train.sh").is_file() else []
+def _scripts_by_name(project: Path) -> list[Entry]:
+    called = _declared_script(project)
+    known = {"train.py": "python", "main.py": "python", "train.sh": "bash"}
+    return [
+        Entry(argv=(interpreter, name), appends_parameters=True, found_by=f"the script {name}")
+        for name, interpreter in known.items()
+        if (project / name).is_file() and name != f"{_top(called)}.py"
+    ]
 
 
 def _project_script(project: Path) -> list[Entry]:
     """Find ``train`` under ``[project.scripts]``: called as when it is installed, without installing the project."""
-    try:
-        declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-        target = declared["project"]["scripts"]["train"]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError):
+    called = _declared_script(project)
+    if called is None:
         return []
-    module, _, function = str(target).partition(":")
-    function = function.partition("[")[0].strip()
-    if not all(part.isidentifier() for part in (*module.strip().split("."), *function.split("."))):
-        raise UserFault(f"expected module:function as [project.scripts] train; got {target!r}", field="pyproject.toml")
-    start = f"import sys; from {module.strip()} import {function.split('.')[0]}; sys.exit({function}())"
-    found_by = f"[project.scripts] train = {str(target)!r}"
+    module, _, function = (part.strip() for part in called.partition("[")[0].partition(":"))
+    if not all(part.isidentifier() for part in (*module.split("."), *function.split("."))):
+        raise UserFault(f"expected module:function as [project.scripts] train; got {called!r}", field="pyproject.toml")
+    start = f"import sys; from {module} import {function.split('.')[0]}; sys.exit({function}())"
+    found_by = f"[project.scripts] train = {called!r}"
     return [Entry(argv=("python", "-c", start), appends_parameters=True, found_by=found_by)]
 
 
 def _package(project: Path) -> list[Entry]:
-    roots = [root for root in (project, project / "src") if root.is_dir()]
-    packages = sorted(path.parent for root in roots for path in root.glob("*/__main__.py"))
+    called = _declared_script(project)
+    packages = [path.parent for root in (project, project / "src") for path in sorted(root.glob("*/__main__.py"))]
     return [
         Entry(
             argv=("python", "-m", package.name),
@@ -110,12 +104,25 @@ def _package(project: Path) -> list[Entry]:
             found_by=f"the package {package.relative_to(project)} with __main__.py",
         )
         for package in packages
-        if package.name.isidentifier()
+        if package.name.isidentifier() and package.name != _top(called)
     ]
+
+
+def _declared_script(project: Path) -> str | None:
+    """Return ``[project.scripts] train``; the script or package that it calls is no candidate besides it."""
+    try:
+        declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(declared["project"]["scripts"]["train"])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        return None
+
+
+def _top(called: str | None) -> str | None:
+    return re.split(r"[.:]", called)[0].strip() if called else None
 
 
 def _scripts(project: Path) -> list[str]:
     return sorted(path.name for path in project.glob("*.py") if path.name not in {"setup.py", "conftest.py"})[:_SHOWN]
 
 
-_DETECTORS = (_python_scripts, _shell_script, _project_script, _package)
+_DETECTORS = (_scripts_by_name, _project_script, _package)

@@ -39,12 +39,18 @@ def _parquet(path: Path, _compressed: bool) -> int | None:
 
 
 def _csv(path: Path, compressed: bool) -> int | None:
+    """Count the records by reading one column as bytes: no type is guessed, so no value can contradict the guess."""
     import pyarrow.csv
 
-    options = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    compression = "gzip" if compressed else None
     try:
-        with pyarrow.input_stream(str(path), compression="gzip" if compressed else None) as content:
-            return sum(int(batch.num_rows) for batch in pyarrow.csv.open_csv(content, parse_options=options))
+        with pyarrow.input_stream(str(path), compression=compression) as content:
+            first = pyarrow.csv.open_csv(content, parse_options=parse).schema.names[0]
+        convert = pyarrow.csv.ConvertOptions(include_columns=[first], column_types={first: pyarrow.binary()})
+        with pyarrow.input_stream(str(path), compression=compression) as content:
+            batches = pyarrow.csv.open_csv(content, parse_options=parse, convert_options=convert)
+            return sum(int(batch.num_rows) for batch in batches)
     except (pyarrow.ArrowException, OSError):
         return None
 

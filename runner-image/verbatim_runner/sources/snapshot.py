@@ -12,7 +12,7 @@ import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from verbatim.documents import FileRef
+from verbatim.documents import FileRef, tree_digest
 from verbatim.errors import NotFound, UserFault
 from verbatim.snapshot import DatasetSnapshot, SourceObject
 from verbatim.stage import SnapshotRef
@@ -65,7 +65,12 @@ def take_snapshot(context: StageContext, channel: str, pinned: PinnedChannel) ->
         f"{channel}: {len(objects)} files, {_megabytes(total)}{', unchanged, not read again' if known else ''}"
     )
     return SnapshotRef(
-        digest=stored.sha256, files=len(objects), bytes=total, rows=document.rows, reused=known is not None
+        digest=tree_digest(document.files),
+        document=stored.sha256,
+        files=len(objects),
+        bytes=total,
+        rows=document.rows,
+        reused=known is not None,
     )
 
 

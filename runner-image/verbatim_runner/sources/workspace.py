@@ -70,7 +70,7 @@ def place_snapshot(context: StageContext, snapshot: SnapshotRef, target: Path) -
     Returns:
         The snapshot's document.
     """
-    document = DatasetSnapshot.parse(context.store.get_blob(snapshot.digest), source=f"snapshot {snapshot.digest}")
+    document = DatasetSnapshot.parse(context.store.get_blob(snapshot.document), source=f"snapshot {snapshot.digest}")
     target.mkdir(parents=True, exist_ok=True)
 
     def place(path: str, digest: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verbatim.errors import GateFailed
+from verbatim.errors import GateFailed, UserFault
 from verbatim.gates import judge
 from verbatim.stage import EvaluateOutputs, TrainOutputs
 from verbatim_runner.stage_context import StageContext, StageFailed
@@ -17,7 +17,8 @@ def run(context: StageContext) -> EvaluateOutputs:
     """Judge the gates on the metrics' last values; those of the evaluation command come before training's own.
 
     Raises:
-        StageFailed: A gate was not met; with all verdicts.
+        StageFailed: A gate was not met, or is on a metric that was never reported, which is a fault of the conf and leaves
+            nothing to register; with all verdicts.
         UserFault: The evaluation command failed.
     """
     spec = context.request.spec
@@ -34,6 +35,10 @@ def run(context: StageContext) -> EvaluateOutputs:
         context.console.say(f"gate {gate.condition}: {'passed' if gate.passed else 'FAILED'}, {gate.reason}")
     failed = [gate for gate in gates if not gate.passed]
     outputs = EvaluateOutputs(metrics=metrics, gates=gates, passed=not failed, artifacts=artifacts)
+    unreported = [(number, gate) for number, gate in enumerate(gates) if gate.value is None]
+    if unreported:
+        number, gate = unreported[0]
+        raise StageFailed(UserFault(gate.reason, field=f"gates.{number}.metric"), outputs)
     if failed:
         noun = "1 gate was" if len(failed) == 1 else f"{len(failed)} gates were"
         reasons = "; ".join(f"{gate.condition} ({gate.reason})" for gate in failed)

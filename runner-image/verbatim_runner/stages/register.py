@@ -1,6 +1,6 @@
 """register: the trained model becomes a version, and goes to the destination that the user named.
 
-Both documents are made of what is in the request alone, so that another try of the stage writes the same bytes.
+The version's document is made of what is in the request alone, so that another try of the stage writes the same bytes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verbatim.documents import tree_digest
-from verbatim.errors import ContractError
+from verbatim.errors import ContractError, NotFound
 from verbatim.manifest import ModelVersion
 from verbatim.request import parse_duration
 from verbatim.stage import EvaluateOutputs, RegisterOutputs, TrainOutputs
@@ -31,7 +31,7 @@ def run(context: StageContext) -> RegisterOutputs:
     if spec.model is None:
         context.console.say("the run makes no model; nothing to register")
         return RegisterOutputs(name=None, version=None)
-    version = _version(context, spec.model)
+    version = _earlier(context, _version(context, spec.model))
     missing = [file.path for file in version.files if not context.store.exists(layout.blob(file.sha256))]
     if missing:
         raise ContractError(f"the store lacks {len(missing)} of the model's files, first {missing[0]}")
@@ -48,6 +48,16 @@ def run(context: StageContext) -> RegisterOutputs:
         status=version.status,
         destination=version.destination,
     )
+
+
+def _earlier(context: StageContext, version: ModelVersion) -> ModelVersion:
+    """Return the version's document as an earlier try published it, if it names the same model; else the new one."""
+    try:
+        published = context.store.read(layout.model(version.name, version.version), ModelVersion)
+    except NotFound:
+        return version
+    same = published.model_copy(update={"created_at": version.created_at, "delete_after": version.delete_after})
+    return published if same == version else version
 
 
 def _version(context: StageContext, model: PinnedModel) -> ModelVersion:
