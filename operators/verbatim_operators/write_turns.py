@@ -1,8 +1,8 @@
 """Lets the requests that write to Airflow's API server take turns, where its database is SQLite.
 
-Airflow's audit log commits on the event loop itself. While it waits there for SQLite's one write lock, no other request
-can end; and if one of those holds the lock, both wait until the busy timeout is over ("database is locked"). Taking turns
-costs nothing, since SQLite lets only one write anyway. Knows nothing of Airflow: it is plain ASGI.
+Airflow's audit log commits on the event loop itself. While it waits there for SQLite's one write lock, no other
+request can end; and if one of those holds the lock, both wait until the busy timeout is over ("database is locked").
+Taking turns costs nothing, since SQLite lets only one write anyway. Knows nothing of Airflow: it is plain ASGI.
 """
 
 from __future__ import annotations
