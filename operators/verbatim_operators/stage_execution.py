@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from verbatim.errors import ContractError, PlatformFault, Stopped, VerbatimError
+from verbatim.errors import ContractError, PlatformFault, Stopped, UserFault, VerbatimError
 from verbatim.exit_codes import ExitCode
 from verbatim.lifecycle import raise_for
 from verbatim.record import latest_results
@@ -94,12 +94,12 @@ class StageExecution:
         """Return the stage's own result, unless how its process ended says otherwise."""
         if self._stopped:
             raise self._stop_of(request)
-        if outcome.out_of_memory:
-            raise Stopped(outcome.out_of_memory, field="resources.memory")
         try:
             result = self._lifecycle.result_of(request)
         except ContractError as error:
             raise self._without_result(error, outcome) from None
+        if result.state == "succeeded" and outcome.out_of_memory:
+            raise UserFault(outcome.out_of_memory, field="resources.memory")
         if result.state == "succeeded" and outcome.exit_code != ExitCode.OK:
             raise ContractError(self._with_tail(f"the {request.stage} stage reports success, but {_ended(outcome)}"))
         return result
@@ -117,6 +117,8 @@ class StageExecution:
         )
 
     def _without_result(self, error: ContractError, outcome: Outcome) -> VerbatimError:
+        if outcome.out_of_memory:
+            return UserFault(outcome.out_of_memory, field="resources.memory")
         kind = PlatformFault if outcome.exit_code == ExitCode.PLATFORM_FAULT else ContractError
         return kind(self._with_tail(f"{error.message}: {_ended(outcome)}"))
 
@@ -131,10 +133,15 @@ def engine_named(name: EngineName, settings: PlatformSettings, connect: Callable
 
 
 def has_outputs(store: Store, run_id: str, stage: StageName, *, since: StageName) -> bool:
-    """Return whether a stage left outputs, in a try that came after the last one of an earlier stage."""
+    """Return whether a stage left outputs to go on with, in a try that came after the last one of an earlier stage.
+
+    One that failed at a gate did; one that failed otherwise did not.
+    """
     results = latest_results(store, run_id)
     result, earlier = results.get(stage), results.get(since)
-    return bool(result and result.outputs and earlier and result.finished_at >= earlier.finished_at)
+    if not (result and result.outputs and earlier and result.finished_at >= earlier.finished_at):
+        return False
+    return result.error is None or result.error.kind == "gate"
 
 
 def summary_of(result: StageResult) -> dict[str, Any]:

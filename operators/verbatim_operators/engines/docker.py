@@ -265,11 +265,9 @@ def memory_limit(request: StageRequest) -> int:
 
 
 def out_of_memory(request: StageRequest) -> str:
-    """Return in words that a stage used more memory than its limit, and which limit that is."""
-    limit = memory_limit(request)
-    asked = limit == request.spec.resources.memory_bytes
-    hint = "raise resources.memory in the conf" if asked else "the platform gives its own stages no less"
-    return f"out of memory: the {request.stage} stage needed more than its limit of {limit / 1024**2:g} MiB; {hint}"
+    """Return in words that a stage needed more memory than its limit."""
+    limit = f"{memory_limit(request) / 1024**2:g} MiB"
+    return f"the {request.stage} stage ran out of memory at its limit of {limit}; set resources.memory higher"
 
 
 def environment() -> dict[str, str]:
