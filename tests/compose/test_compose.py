@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from e2e.airflow_api import AirflowApi
 
+from verbatim.documents import now
+from verbatim.ids import new_run_id
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -119,7 +122,7 @@ def run_id(platform: ComposePlatform) -> str:
     conf |= {"code": str(project)}
     conf["data"]["train"]["file"]["uri"] = f"file://{project}/lake/"
     with platform.api() as api:
-        run_id = api.trigger(conf)
+        run_id = api.trigger(conf, run_id=new_run_id("breast-cancer", now()))
         state = api.wait(run_id)
         tasks = api.tasks(run_id)
         failed = {task: api.log_lines(run_id, task)[:5] for task in tasks if tasks[task]["state"] == "failed"}
