@@ -107,7 +107,7 @@ class Bench:
                 break
 
     def _made(self, request: StageRequest, *, passed: bool) -> Outputs:
-        snapshot = SnapshotRef(digest=DIGEST, files=2, bytes=90, rows=12)
+        snapshot = SnapshotRef(digest=DIGEST, document=DIGEST, files=2, bytes=90, rows=12)
         environment = EnvironmentRef(
             lock_digest=DIGEST, python="3.11.2", packages=4, declared_by="requirements.txt", cached=False
         )

@@ -70,7 +70,7 @@ SPEC = RunSpec(
 
 OUTPUTS: dict[StageName, Outputs] = {
     "pin": PinOutputs(spec_digest=SPEC.content_digest()),
-    "extract": ExtractOutputs(snapshots={"train": SnapshotRef(digest=C, files=2, bytes=90, rows=12)}),
+    "extract": ExtractOutputs(snapshots={"train": SnapshotRef(digest=C, document=C, files=2, bytes=90, rows=12)}),
     "prepare": PrepareOutputs(
         code=CodeRef(digest=D, bytes=10240, commit="1" * 40, files=3),
         environment=EnvironmentRef(

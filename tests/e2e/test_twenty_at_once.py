@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.airflow
 RUNS = 20
@@ -32,7 +35,7 @@ def test_twenty_runs_at_once_get_twenty_versions(platform_with_engine, api, tmp_
         row for row in verbatim("runs", "--experiment", "twenty", "--json") if row["origin"]["airflow_run_id"] in runs
     ]
     assert [record["status"] for record in records] == ["succeeded"] * RUNS
-    versions = [model for model in verbatim("models", "twenty", "--json")]
+    versions = list(verbatim("models", "twenty", "--json"))
     assert sorted(version["version"] for version in versions) == list(range(1, RUNS + 1))
     assert len({version["digest"] for version in versions}) == RUNS, "every run kept its own model"
     retried = [task for run in runs for task in api.tasks(run).values() if task["try_number"] > 1]

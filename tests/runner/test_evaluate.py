@@ -57,15 +57,21 @@ def test_metrics_that_meet_their_gates_pass(ground):
 def test_every_failed_gate_is_named_and_the_verdict_is_kept(ground):
     gates = [
         {"metric": "auc", "min": 0.9},
-        {"metric": "lost", "max": 1},
         {"metric": "nan", "min": 0},
         {"metric": "ok", "min": 0},
     ]
     result = evaluate(ground, {"auc": 0.5, "nan": float("nan"), "ok": 1}, gates)
     assert result.error.kind == "gate"
-    assert result.error.message.startswith("3 gates were not met: auc >= 0.9 (auc is 0.5, below the minimum 0.9); ")
-    assert "lost was never reported" in result.error.message
-    assert [gate.passed for gate in result.outputs.gates] == [False, False, False, True]
+    assert result.error.message.startswith("2 gates were not met: auc >= 0.9 (auc is 0.5, below the minimum 0.9); ")
+    assert "nan is nan, which never passes" in result.error.message
+    assert [gate.passed for gate in result.outputs.gates] == [False, False, True]
+
+
+def test_a_gate_on_a_metric_never_reported_is_a_fault_of_the_conf(ground):
+    result = evaluate(ground, {"auc": 0.9}, [{"metric": "auc", "min": 0.5}, {"metric": "ouc", "min": 0.5}])
+    assert (result.error.kind, result.error.field) == ("user", "gates.1.metric")
+    assert result.error.message == "ouc was never reported; metrics that were: auc"
+    assert [gate.passed for gate in result.outputs.gates] == [True, False]
 
 
 @pytest.fixture

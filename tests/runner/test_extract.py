@@ -42,7 +42,7 @@ def test_files_become_a_sorted_snapshot_with_rows(ground, write_tree):
     lake = write_tree({"day=2/b.csv": "x,y\n1,2\n3,4\n", "day=1/a.jsonl": '{"x": 1}\n\n{"x": 2}\n', "_SUCCESS": ""})
     pq.write_table(pa.table({"x": [1, 2, 3]}), lake / "c.parquet")
     snapshot = snapshot_of(ground.run(ground.request("extract", file_conf(lake))))
-    document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+    document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.document), source="test")
     assert [file.path for file in document.files] == ["_SUCCESS", "c.parquet", "day=1/a.jsonl", "day=2/b.csv"]
     assert (snapshot.rows, snapshot.files, snapshot.reused) == (7, 4, False)
     assert [item.path for item in document.objects] == [file.path for file in document.files]
@@ -158,7 +158,7 @@ class TestS3:
         request = ground.request("extract", self.conf(f"s3://{bucket}/churn/"))
         snapshot = snapshot_of(ground.run(request, secrets))
         assert (snapshot.files, snapshot.rows, snapshot.reused) == (30, 60, False)
-        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.document), source="test")
         assert document.files[0].path == "day=0/part.csv"
         assert all(item.etag for item in document.objects)
         again = ground.request("extract", self.conf(f"s3://{bucket}/churn/"), try_number=2)
@@ -169,7 +169,7 @@ class TestS3:
         snapshot = snapshot_of(
             ground.run(ground.request("extract", self.conf(f"s3://{bucket}/churn/a b.csv")), secrets)
         )
-        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.digest), source="test")
+        document = DatasetSnapshot.parse(ground.store.get_blob(snapshot.document), source="test")
         assert [file.path for file in document.files] == ["a b.csv"]
 
     def test_an_empty_prefix_names_the_field(self, ground: Ground, lake, secrets):

@@ -36,7 +36,7 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
     """Open the object store that a URL names.
 
     Args:
-        url: ``file:///directory`` (made if it is not there) or ``s3://bucket/prefix``.
+        url: ``file:///directory`` (made, for its owner alone, if it is not there) or ``s3://bucket/prefix``.
         credentials: For S3; without them the ambient ones of the machine are used.
 
     Raises:
@@ -48,7 +48,7 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
 
         directory = Path(unquote(parts.path))
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # a training must not read other runs' blobs
         except OSError as error:
             raise PlatformFault(f"the store {url} cannot be made: {error.strerror}") from None
         return LocalStore(directory)

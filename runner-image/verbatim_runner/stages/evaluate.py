@@ -37,8 +37,8 @@ def run(context: StageContext) -> EvaluateOutputs:
     outputs = EvaluateOutputs(metrics=metrics, gates=gates, passed=not failed, artifacts=artifacts)
     unreported = [(number, gate) for number, gate in enumerate(gates) if gate.value is None]
     if unreported:
-        number, gate = unreported[0]
-        raise StageFailed(UserFault(gate.reason, field=f"gates.{number}.metric"), outputs)
+        reasons = "; ".join(gate.reason for _, gate in unreported)
+        raise StageFailed(UserFault(reasons, field=f"gates.{unreported[0][0]}.metric"), outputs)
     if failed:
         noun = "1 gate was" if len(failed) == 1 else f"{len(failed)} gates were"
         reasons = "; ".join(f"{gate.condition} ({gate.reason})" for gate in failed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from verbatim.documents import now
+from verbatim.documents import now, tree_digest
 from verbatim.metrics import MetricPoint
 from verbatim.request import FileSource
 from verbatim.snapshot import DatasetSnapshot, SourceObject
@@ -117,8 +117,8 @@ class Trainings:
             source=FileSource(uri="file:///somewhere/"), as_of=now(), files=refs,
             objects=tuple(SourceObject(path=ref.path, size=ref.size, modified_at=now()) for ref in refs),
         )  # fmt: skip
-        digest = self.ground.store.put_bytes(snapshot.canonical(), "snapshot").sha256
-        return SnapshotRef(digest=digest, files=len(refs), bytes=sum(ref.size for ref in refs))
+        document = self.ground.store.put_bytes(snapshot.canonical(), "snapshot").sha256
+        return SnapshotRef(digest=tree_digest(refs), document=document, files=len(refs), bytes=sum(ref.size for ref in refs))
 
 
 def _done(stage: StageName, outputs: Outputs) -> StageResult:
