@@ -27,7 +27,9 @@ EngineName = Literal["docker", "process"]
 class SnapshotRef(Document):
     """A dataset snapshot by digest, with its size."""
 
-    digest: Sha256 = Field(description="tree digest of the files: the same content has the same digest, wherever it came from")
+    digest: Sha256 = Field(
+        description="tree digest of the files: the same content has the same digest, wherever it came from"
+    )
     document: Sha256 = Field(description="the blob that says what the files are and where they came from")
     files: int
     bytes: int

@@ -1,18 +1,20 @@
 """As whom things run inside a stage: the runner, the installation of dependencies, and the user's command.
 
-In a container the runner starts as root with few capabilities. It works as the owner of the store (so that a local store's
-files belong to the person who runs the platform), installs as ``builder`` and runs the user's command as ``trainer``; neither
-can read the runner's files. With the process engine there is one uid, and nothing to switch.
+In a container the runner starts as root with few capabilities. It works as the owner of the store (so that a local
+store's files belong to the person who runs the platform), installs as ``builder`` and runs the user's command as
+``trainer``; neither can read the runner's files. With the process engine there is one uid, and nothing to switch.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TRAINER_UID = 1001
 BUILDER_UID = 1002
@@ -37,7 +39,7 @@ class Isolation:
         return self._as(BUILDER_UID)
 
     def as_runner(self) -> dict[str, Any]:
-        """Return ``subprocess`` arguments that run a tool as the runner works now; ask before ``as_root``, use inside it.
+        """Return ``subprocess`` arguments that run a tool as the runner; ask before ``as_root``, use inside it.
 
         A child that merely inherits the effective uid would keep root as its real one, and could return to it.
         """

@@ -93,7 +93,8 @@ def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | Non
 
 def _deliver(context: StageContext, result: StageResult, code: ExitCode) -> ExitCode:
     if result.error:
-        context.console.say(f"{result.error.kind} fault: {result.error.message}" if result.error.kind != "stopped" else result.error.message)
+        kind = "" if result.error.kind == "stopped" else f"{result.error.kind} fault: "
+        context.console.say(f"{kind}{result.error.message}")
     try:
         context.console.flush()
         context.store.publish(layout.stage_result(result.run_id, result.stage, result.try_number), result)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from verbatim.errors import ContractError, PlatformFault, VerbatimError
-from verbatim.stage import Outputs, S3Credentials, StageName, StageRequest, StageSecrets
-from verbatim.store import Store
-from verbatim_runner.console import Console
-from verbatim_runner.isolation import Isolation
+
+if TYPE_CHECKING:
+    from verbatim.stage import Outputs, S3Credentials, StageName, StageRequest, StageSecrets
+    from verbatim.store import Store
+    from verbatim_runner.console import Console
+    from verbatim_runner.isolation import Isolation
 
 T = TypeVar("T")
 
 
-class StageFailed(Exception):  # noqa: N818 - it carries a failure, it is none
+class StageFailed(Exception):
     """A stage failed and has something to show for it: gates, expectations."""
 
     def __init__(self, cause: VerbatimError, outputs: Outputs) -> None:

@@ -17,8 +17,8 @@ def run(context: StageContext) -> EvaluateOutputs:
     """Judge the gates on the metrics' last values; those of the evaluation command come before training's own.
 
     Raises:
-        StageFailed: A gate was not met, or is on a metric that was never reported, which is a fault of the conf and leaves
-            nothing to register; with all verdicts.
+        StageFailed: With all verdicts. A gate was not met; or it is on a metric that was never reported, which is a
+            fault of the conf and leaves nothing to register.
         UserFault: The evaluation command failed.
     """
     spec = context.request.spec

@@ -118,7 +118,9 @@ class Trainings:
             objects=tuple(SourceObject(path=ref.path, size=ref.size, modified_at=now()) for ref in refs),
         )  # fmt: skip
         document = self.ground.store.put_bytes(snapshot.canonical(), "snapshot").sha256
-        return SnapshotRef(digest=tree_digest(refs), document=document, files=len(refs), bytes=sum(ref.size for ref in refs))
+        return SnapshotRef(
+            digest=tree_digest(refs), document=document, files=len(refs), bytes=sum(ref.size for ref in refs)
+        )
 
 
 def _done(stage: StageName, outputs: Outputs) -> StageResult:
