@@ -47,6 +47,19 @@ def open_settings() -> PlatformSettings:
     return settings.model_copy(update={"runner": str(runner)}) if runner else settings
 
 
+def platform_environment(settings: PlatformSettings) -> dict[str, str]:
+    """Return what the embedded platform's processes must be told, since they run in another directory than this one.
+
+    Where this shell trusts other certificate authorities than the system does, containers are to trust them, too.
+    """
+    told = {"VERBATIM_RUNNER": settings.runner}
+    if file := settings_file():
+        told["VERBATIM_CONFIG"] = str(file)
+    if bundle := os.environ.get("VERBATIM_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE"):
+        told["VERBATIM_CA_BUNDLE"] = bundle
+    return told
+
+
 def open_store(settings: PlatformSettings) -> Store:
     """Open the store; an S3 store's credentials come from the usual AWS variables."""
     from verbatim.store import Store

@@ -24,14 +24,12 @@ def up(
     """Start the embedded platform: Airflow in the background, under VERBATIM_HOME (default .verbatim/)."""
     from verbatim_cli.console import print_json, stderr
     from verbatim_cli.embedded.platform import DEFAULT_PORT, start
-    from verbatim_cli.opening import open_catalog, open_home, open_settings, settings_file
+    from verbatim_cli.opening import open_catalog, open_home, open_settings, platform_environment
 
     home, settings = open_home(), open_settings()
     open_catalog(settings)
-    file = settings_file()
-    overrides = {"VERBATIM_RUNNER": settings.runner} | ({"VERBATIM_CONFIG": str(file)} if file else {})
     with stderr().status("Starting") as progress:
-        state = start(home, port, overrides, progress.update)
+        state = start(home, port, platform_environment(settings), progress.update)
     if as_json:
         print_json(_account(home, settings, state))
         return
