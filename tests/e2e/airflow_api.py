@@ -38,6 +38,14 @@ class AirflowApi:
         answer.raise_for_status()
         return answer.json()
 
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self._client.post(f"/api/v2/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def delete(self, path: str) -> None:
+        self._client.delete(f"/api/v2/{path}").raise_for_status()
+
     def trigger(self, conf: dict[str, Any], dag_id: str = "train", run_id: str | None = None) -> str:
         """Trigger a run as ``curl`` would; return Airflow's run id."""
         body = {"conf": conf, "logical_date": None} | ({"dag_run_id": run_id} if run_id else {})

@@ -8,10 +8,16 @@ import pytest
 from airflow_api import AirflowApi
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collections.abc import Iterator
+
     from platform_fixture import Platform
 
 
 @pytest.fixture
-def api(platform: Platform) -> AirflowApi:
+def api(platform: Platform) -> Iterator[AirflowApi]:
     """Airflow's REST API of this session's platform, logged in as its administrator."""
-    return AirflowApi(platform.url, platform.user, platform.password)
+    api = AirflowApi(platform.url, platform.user, platform.password)
+    yield api
+    api.close()
