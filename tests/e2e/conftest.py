@@ -10,8 +10,6 @@ from airflow_api import AirflowApi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from collections.abc import Iterator
-
     from platform_fixture import Platform
 
 
