@@ -173,7 +173,11 @@ class RunLifecycle:
             model_version=version,
         )
         self.store.publish(key, request)
-        self.catalog.update_run(run_id, status="running", stage=stage)
+        failed_elsewhere = any(
+            result.error and result.error.kind != "gate" for name, result in results.items() if name != stage
+        )
+        if not failed_elsewhere:  # a branch that goes on beside a failed stage does not revive the run
+            self.catalog.update_run(run_id, status="running", stage=stage)
         return request
 
     def not_needed(self, request: StageRequest) -> StageResult | None:

@@ -108,6 +108,15 @@ def test_a_next_try_makes_a_failed_run_run_again(bench: Bench) -> None:
     assert (row.status, row.finished_at) == ("running", None)
 
 
+def test_a_branch_that_starts_beside_a_failed_stage_does_not_revive_the_run(bench: Bench) -> None:
+    bench.pin()
+    bench.answer(bench.ask("extract"), UserFault("there is no data"))
+    bench.answer(bench.ask("prepare"))
+    assert bench.catalog.run("churn-1").status == "failed"
+    bench.ask("extract", try_number=2)
+    assert bench.catalog.run("churn-1").status == "running"
+
+
 def test_a_run_that_succeeds_after_a_failed_try_has_no_error(bench: Bench) -> None:
     bench.go_to("prepare")
     bench.answer(bench.ask("train"), PlatformFault("disk full"))

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow_api import AirflowApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from platform_fixture import Commands, Platform
 
 pytestmark = pytest.mark.airflow
 
@@ -88,13 +91,22 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def runs(project: Project, platform: Platform) -> dict[str, str]:
+    """Airflow's run of each case, all triggered at once."""
+    platform.verbatim.use_engine("process")
+    api = AirflowApi(platform.url, platform.user, platform.password)
+    triggered = {name: api.trigger(case.conf(project)) for name, case in CASES.items()}
+    api.close()
+    return triggered
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_wrong_conf_ends_in_a_clear_message_first_in_the_log(
-    name: str, project: Project, platform, api, verbatim
+    name: str, runs: dict[str, str], api: AirflowApi, verbatim: Commands
 ) -> None:
-    case = CASES[name]
+    case, run = CASES[name], runs[name]
 
-    run = api.trigger(case.conf(project))
     state = api.wait(run)
 
     assert state == "failed"
@@ -107,8 +119,17 @@ def test_a_wrong_conf_ends_in_a_clear_message_first_in_the_log(
         assert words in first, f"{words!r} is not in the first lines:\n{first}"
     assert "Traceback" not in "\n".join(lines)
     record = next(row for row in verbatim("runs", "--json") if row["origin"].get("airflow_run_id") == run)
-    assert record["status"] in {"failed", "rejected"}
-    if case.task != "evaluate":
-        assert not [row for row in verbatim("models", "--json") if row["run_id"] == record["run_id"]], (
-            "nothing is registered"
-        )
+    assert record["status"] == "failed"
+    assert case.says[0] in verbatim("show", record["run_id"], "--json")["error"]
+
+
+def test_nothing_of_wrong_confs_is_registered(runs: dict[str, str], api: AirflowApi, verbatim: Commands) -> None:
+    for run in runs.values():
+        api.wait(run)
+    of_wrong = {
+        row["run_id"] for row in verbatim("runs", "--json") if row["origin"].get("airflow_run_id") in runs.values()
+    }
+
+    assert len(of_wrong) == len(CASES)
+    assert not [model for model in verbatim("models", "--json") if model["run_id"] in of_wrong]
+    assert not list((verbatim.home / "store").glob("models/wrong/**/model.json"))
