@@ -122,6 +122,35 @@ def test_a_platform_comes_up_beside_another_and_leaves_nothing(platform: Platfor
     assert not processes_of(own.home)
 
 
+def test_a_run_in_flight_goes_on_at_the_next_up(own: Commands, tmp_path: Path) -> None:
+    signal_to_end = tmp_path / "end"
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "train.py").write_text(
+        "import os, pathlib, time\n"
+        "print('loss=0.5', flush=True)\n"
+        f"while not pathlib.Path({str(signal_to_end)!r}).exists():\n"
+        "    time.sleep(0.1)\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], 'model.txt').write_text('m')\n"
+    )
+    (tmp_path / "conf.json").write_text(json.dumps({"experiment": "interrupted", "code": "./code"}))
+    own("up")
+    run = own("submit", str(tmp_path / "conf.json"), "--json")["run_id"]
+    wait_until(lambda: own.run("metrics", run, "--json").stdout.count("loss"))
+
+    assert own("down", "--json")["runs_in_flight"] == [run]
+
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if "train.py" in (process.info["cmdline"] or [])
+    ]
+    signal_to_end.touch()
+    own("up")
+    wait_until(lambda: own("show", run, "--json")["status"] != "running")
+    record = own("show", run, "--json")
+    assert record["status"] == "succeeded"
+    assert record["stages"]["train"]["try_number"] == 2
+
+
 def test_a_port_that_is_taken_is_an_error_when_it_was_asked_for(own: Commands) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
