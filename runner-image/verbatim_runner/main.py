@@ -32,7 +32,9 @@ def main() -> None:
     stage.add_argument("--input", type=Path, required=True, help="directory with request.json and secrets.json")
     stage.add_argument("--work", type=Path, required=True, help="directory to work in; emptied first and removed last")
     arguments = parser.parse_args()
-    sys.exit(run_stage(arguments.input, arguments.work))
+    code = run_stage(arguments.input, arguments.work)
+    sys.stdout.flush()
+    os._exit(code)  # taking Great Expectations down object by object would cost 0.4 s
 
 
 def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:

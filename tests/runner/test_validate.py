@@ -31,12 +31,15 @@ SUITE = {
 def validate(ground: Ground, write_tree):
     """Extract a channel from files and judge it by a suite."""
 
-    def call(suite: object, files: dict[str, str], *, path: str = "expectations/train.json") -> StageResult:
+    def call(
+        suite: object, files: dict[str, str], *, path: str = "expectations/train.json", try_number: int = 1
+    ) -> StageResult:
         text = suite if isinstance(suite, str) else json.dumps(suite)
         code = ground.store_directory(write_tree({"expectations/train.json": text}))
         conf = {"data": {"train": {"file": {"uri": f"file://{write_tree(files)}/"}}}, "validation": {"train": path}}
-        extracted = ground.run(ground.request("extract", conf, code))
-        return ground.run(ground.request("validate", conf, code, inputs={"extract": extracted}))
+        extracted = ground.run(ground.request("extract", conf, code, try_number=try_number))
+        inputs = {"extract": extracted}
+        return ground.run(ground.request("validate", conf, code, inputs=inputs, try_number=try_number))
 
     return call
 
@@ -54,6 +57,27 @@ def test_data_that_meets_its_suite_passes(validate, ground):
     page = ground.store.get_blob(judged.data_docs.sha256).decode()
     assert "2 of 2 expectations met" in page
     assert "http" not in page
+
+
+def test_data_that_met_the_same_suite_before_is_not_judged_again(validate):
+    files = {"a.csv": "x,y\n1,2\n3,4\n"}
+    first = validate(SUITE, files).outputs.results["train"]
+
+    same = validate(SUITE, files, try_number=2).outputs.results["train"]
+    stricter = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "max_value": 2}}
+    other_suite = validate(suite_of(*SUITE["expectations"], stricter), files, try_number=3).outputs.results["train"]
+    other_data = validate(SUITE, {"a.csv": "x,y\n1,2\n,4\n"}, try_number=4).outputs.results["train"]
+
+    assert (first.reused, same.reused, other_suite.reused, other_data.reused) == (False, True, False, False)
+    assert same.model_copy(update={"reused": False}) == first
+    assert (other_suite.passed, other_data.passed) == (False, False)
+
+
+def test_data_that_failed_is_judged_every_time(validate):
+    files = {"a.csv": "x,y\n,2\n3,4\n"}
+    results = [validate(SUITE, files, try_number=number) for number in (1, 2)]
+    assert [result.error.kind for result in results] == ["expectation", "expectation"]
+    assert not any(result.outputs.results["train"].reused for result in results)
 
 
 def test_data_that_does_not_is_said_first_and_kept(validate, ground):

@@ -11,7 +11,7 @@
     runs/<run_id>/live.json                 the address of the training's live server, as of its last try
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
-    indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks
+    indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks, validations
 """
 
 from __future__ import annotations

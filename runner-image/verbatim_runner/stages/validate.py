@@ -1,17 +1,26 @@
-"""validate: expectation suites over the channels' snapshots; data that fails one ends the run."""
+"""validate: expectation suites over the channels' snapshots; data that fails one ends the run.
+
+What a suite says of data is a function of suite, data and image alone: data that passed is not judged again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import TYPE_CHECKING
 
-from verbatim.errors import ExpectationFailed
+from verbatim.errors import ExpectationFailed, NotFound
 from verbatim.stage import ExtractOutputs, SuiteResult, ValidateOutputs
+from verbatim.store import layout
 from verbatim_runner.sources.code import store_code
 from verbatim_runner.sources.workspace import place_snapshot, unpack_code
 from verbatim_runner.stage_context import StageContext, StageFailed
 from verbatim_runner.validation.frame import read_frame
 from verbatim_runner.validation.page import render_page
 from verbatim_runner.validation.suite import build_suite, judge_frame, read_suite
+
+if TYPE_CHECKING:
+    from verbatim.stage import SnapshotRef
 
 _NAMED = 10
 
@@ -37,10 +46,39 @@ def run(context: StageContext) -> ValidateOutputs:
 
 
 def _judge(context: StageContext, channel: str, content: dict[str, object]) -> SuiteResult:
+    snapshot = context.outputs_of("extract", ExtractOutputs).snapshots[channel]
+    index = _index(context, snapshot, content)
+    known = _known(context, index)
+    if known:
+        context.console.say(f"{channel}: the same data met the same {known.evaluated} expectations before")
+        return known
+    result = _judge_anew(context, channel, snapshot, content)
+    if result.passed:
+        context.store.overwrite(index, result.canonical())
+    return result
+
+
+def _index(context: StageContext, snapshot: SnapshotRef, content: dict[str, object]) -> str:
+    parts = (snapshot.digest, context.request.spec.image.digest, json.dumps(content, sort_keys=True))
+    return layout.index("validations", hashlib.sha256("\n".join(parts).encode()).hexdigest())
+
+
+def _known(context: StageContext, index: str) -> SuiteResult | None:
+    """Return what was found before, if the store still has all of it."""
+    try:
+        result = context.store.read(index, SuiteResult)
+    except NotFound:
+        return None
+    pages = [file for file in (result.result, result.data_docs) if file]
+    whole = all(context.store.exists(layout.blob(file.sha256)) for file in pages)
+    return result.model_copy(update={"reused": True}) if whole else None
+
+
+def _judge_anew(context: StageContext, channel: str, ref: SnapshotRef, content: dict[str, object]) -> SuiteResult:
     field = f"validation.{channel}"
     suite = build_suite(content, context.request.spec.validation[channel], field=field)
     directory = context.work_dir / "data" / channel
-    snapshot = place_snapshot(context, context.outputs_of("extract", ExtractOutputs).snapshots[channel], directory)
+    snapshot = place_snapshot(context, ref, directory)
     frame = read_frame(directory, [file.path for file in snapshot.files], field=field)
     judgement = judge_frame(frame, suite)
     details = json.dumps(judgement.details, indent=1, sort_keys=True).encode()

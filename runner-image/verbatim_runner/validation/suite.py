@@ -5,6 +5,7 @@ Nothing is kept outside the stage's results: the context is ephemeral, and telem
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def build_suite(content: Mapping[str, Any], name: str, *, field: str) -> Expecta
     Raises:
         UserFault: An expectation does not exist, or its arguments are wrong.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    _import_great_expectations()
     from great_expectations import ExpectationSuite
     from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -91,6 +92,17 @@ def build_suite(content: Mapping[str, Any], name: str, *, field: str) -> Expecta
                 f"the suite {name} is malformed: expectation {number} ({kind}): {reason}", field=field
             ) from None
     return ExpectationSuite(name=content["name"], expectations=built)
+
+
+def _import_great_expectations() -> None:
+    """Import the library without collecting garbage meanwhile, of which there is none: a sixth of its time."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    gc.disable()
+    try:
+        import great_expectations  # noqa: F401
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def judge_frame(frame: pd.DataFrame, suite: ExpectationSuite) -> Judgement:
