@@ -23,6 +23,7 @@ class DockerSettings(Document):
     image: str = "verbatim-runner:latest"
     connection: str | None = Field(None, description="Airflow docker connection; the local daemon if not given")
     network: str = "bridge"
+    cache_volume: str = Field("verbatim-cache", description="volume of environments and packages, kept between runs")
 
 
 class Connections(Document):
@@ -48,7 +49,7 @@ class PlatformSettings(Document):
     engine: Literal["auto", "docker", "process"] = "auto"
     docker: DockerSettings = DockerSettings()
     runner: str = Field("dist/verbatim-runner.pyz", description="the zipapp, for the process engine")
-    cache_dir: str = Field(description="environments and packages, kept between runs")
+    cache_dir: str = Field(description="environments and packages of the process engine, kept between runs")
     connections: Connections = Connections()
     files: Files = Files()
 

@@ -12,7 +12,7 @@ import pytest
 
 from verbatim.documents import now
 from verbatim.request import parse_request
-from verbatim.settings import PlatformSettings
+from verbatim.settings import DockerSettings, PlatformSettings
 from verbatim.spec import Image, PinnedCode, PinnedModel, RunSpec
 from verbatim.stage import StageRequest
 
@@ -44,6 +44,7 @@ def settings(tmp_path: Path) -> PlatformSettings:
         catalog_url=f"sqlite:///{tmp_path}/catalog.db",
         cache_dir=str(tmp_path / "cache"),
         runner=str(tmp_path / "runner.pyz"),
+        docker=DockerSettings(cache_volume="verbatim-tests"),
     )
 
 

@@ -177,7 +177,8 @@ class DockerEngine(Engine):
         return config
 
     def _mounts(self, request: StageRequest) -> list[Mount]:
-        mounts = [Mount(INPUT, None, no_copy=True), Mount(WORK, None, no_copy=True), self._cache_mount()]
+        mounts = [Mount(INPUT, None, no_copy=True), Mount(WORK, None, no_copy=True)]
+        mounts.append(Mount(CACHE, self._settings.docker.cache_volume, no_copy=True))
         if self._settings.store_url.startswith("file://"):
             store = Path(unquote(urlsplit(self._settings.store_url).path))
             mounts.append(Mount(STORE, str(store), type="bind"))
@@ -190,15 +191,6 @@ class DockerEngine(Engine):
         if bundle := os.environ.get("VERBATIM_CA_BUNDLE"):
             mounts.append(Mount(CA_BUNDLE, bundle, type="bind", read_only=True))
         return mounts
-
-    def _cache_mount(self) -> Mount:
-        """Return the cache: a directory beside the process engine's, or a named volume where the setting is no path."""
-        cache = self._settings.cache_dir
-        if not Path(cache).is_absolute():
-            return Mount(CACHE, cache, no_copy=True)
-        directory = Path(cache) / "docker"
-        directory.mkdir(parents=True, exist_ok=True)
-        return Mount(CACHE, str(directory), type="bind")
 
     @contextmanager
     def _output(self, container: str, launch: Launch) -> Iterator[Iterable[Frame]]:
