@@ -35,7 +35,7 @@ help:
 	@sed -n 's/^# \{0,1\}//; 2,7p' Makefile
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
-setup: .venv/.development ## everything into .venv, from the lock
+setup: .venv/.development zipapp ## everything into .venv, from the lock; and the runner
 
 demo: .venv/.runtime zipapp containers ## from a fresh clone to a registered model
 	@$(BIN)/verbatim demo
@@ -66,8 +66,12 @@ image: ## the one image that every stage runs in
 
 # The image where a Docker engine answers; one line where none does.
 containers:
-	@if $(DOCKER_CLIENT) >/dev/null 2>&1; then $(MAKE) image; \
-	else echo "no Docker engine answers: stages will run without containers, which isolates less"; fi
+	@if ! $(DOCKER_CLIENT) >/dev/null 2>&1; then \
+		echo "no Docker engine answers: stages will run without containers, which isolates less"; \
+	elif ! $(MAKE) image; then \
+		[ "$(VERBATIM_REQUIRE_SERVICES)" != 1 ] || exit 1; \
+		echo "the image could not be built: stages will run without containers, which isolates less"; \
+	fi
 
 images: image ## the images of docker-compose.yaml
 	@runner-image/build_image.sh verbatim-platform:latest deploy/Dockerfile platform

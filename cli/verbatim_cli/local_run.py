@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.documents import now
-from verbatim.errors import ContractError, GateFailed, Stopped, VerbatimError
+from verbatim.errors import ContractError, GateFailed, PlatformFault, Stopped, VerbatimError
 from verbatim.ids import new_run_id
 from verbatim.launch import launch_stage
 from verbatim.lifecycle import RunLifecycle, raise_for
@@ -134,5 +134,5 @@ def _all(futures: list[Future[None]]) -> None:
 
 def _digest(zipapp: Path) -> str:
     if not zipapp.is_file():
-        raise ContractError(f"the runner {zipapp} is not there; build it with: make setup")
+        raise PlatformFault(f"the runner {zipapp} is not there; build it with: make zipapp")
     return hash_file(zipapp)[0]

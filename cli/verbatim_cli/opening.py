@@ -72,6 +72,7 @@ def open_catalog(settings: PlatformSettings) -> Catalog:
     from verbatim.catalog import Catalog
 
     if settings.catalog_url.startswith("sqlite:///"):
+        open_home().make()
         Path(settings.catalog_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     catalog = Catalog(settings.catalog_url)
     catalog.migrate()

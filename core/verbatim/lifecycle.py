@@ -5,7 +5,7 @@ It writes stage requests, reads results and keeps the books (catalog, model vers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from verbatim.documents import now
 from verbatim.errors import (
@@ -215,6 +215,9 @@ class RunLifecycle:
             self._book_extraction(result, result.outputs)
         elif isinstance(result.outputs, RegisterOutputs):
             self._book_registration(result, result.outputs)
+        elif isinstance(result.outputs, PromoteOutputs):
+            self._seal(result.run_id)
+            self.catalog.update_run(result.run_id, status="succeeded", stage="promote")
 
     def fail(self, request: StageRequest, error: VerbatimError) -> StageResult:
         """Book a stage that gave no result of its own (stopped, container lost) as failed."""
@@ -241,7 +244,6 @@ class RunLifecycle:
             raise ContractError("nothing was registered, so nothing can be promoted")
         made = self._promote(spec, outputs, actor)
         result = self._result(run_id, "promote", try_number, started_at, outputs=made)
-        self.catalog.update_run(run_id, status="succeeded", stage="promote")
         return self._close(result)
 
     def _promote(self, spec: RunSpec, registered: RegisterOutputs, actor: str) -> PromoteOutputs:
@@ -279,24 +281,28 @@ class RunLifecycle:
             self.catalog.record(actor=actor, action="extract", subject=result.run_id, details=details)
 
     def _book_registration(self, result: StageResult, outputs: RegisterOutputs) -> None:
+        """Commit the version; a rejected one ends its run, since nothing is left to be promoted."""
         status = outputs.status
         if outputs.name and outputs.version and outputs.digest and status:
             self.catalog.commit_version(outputs.name, outputs.version, digest=outputs.digest, status=status)
-        self._seal(result.run_id, status or "no_model")
         if status == "rejected":
+            self._seal(result.run_id)
             self.catalog.update_run(result.run_id, status="rejected", stage="register")
 
-    def _seal(self, run_id: str, verdict: Literal["candidate", "rejected", "no_model"]) -> None:
+    def _seal(self, run_id: str) -> None:
+        """Write the manifest, last and once."""
         key = layout.manifest(run_id)
         if self.store.exists(key):
             return
-        spec = self.spec(run_id)
+        spec, results = self.spec(run_id), latest_results(self.store, run_id)
+        registered = results["register"].outputs
+        status = registered.status if isinstance(registered, RegisterOutputs) else None
         manifest = Manifest(
             run_id=run_id,
             spec=spec,
             spec_digest=spec.content_digest(),
-            stages=latest_results(self.store, run_id),
-            verdict=verdict,
+            stages=results,
+            verdict=status or "no_model",
             sealed_at=now(),
         )
         self.store.publish(key, manifest)

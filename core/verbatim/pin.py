@@ -43,7 +43,11 @@ def pin_request(
         RequestError: With every problem found.
     """
     request = parse_request(conf)
-    problems = [*_data_problems(request, settings), *_destination_problems(request, settings)]
+    problems = [
+        *_data_problems(request, settings),
+        *_destination_problems(request, settings),
+        *_store_problems(request, settings),
+    ]
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
     code = _pinned(lambda: _pin_code(request.code, settings, store), problems)
@@ -202,6 +206,24 @@ def _destination_problems(request: RunRequest, settings: PlatformSettings) -> li
     else:
         problem = _unreadable("model.destination", _path(destination), settings.files.write, "files.write")
     return [problem] if problem else []
+
+
+def _store_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
+    """Find what lies in the platform's own store, which no conf may read or write by itself."""
+    named = {f"data.{name}": channel.source.uri for name, channel in request.data.items()}
+    if request.model and request.model.destination:
+        named["model.destination"] = request.model.destination
+    store = _as_prefix(settings.store_url)
+    return [
+        Problem(field=field, expected="a place that shares nothing with the platform's own store", got=uri)
+        for field, uri in named.items()
+        if _as_prefix(uri).startswith(store) or store.startswith(_as_prefix(uri))
+    ]
+
+
+def _as_prefix(uri: str) -> str:
+    plain = f"file://{_path(uri).resolve()}" if uri.startswith("file://") else uri
+    return f"{plain.rstrip('/')}/"
 
 
 def _unknown_connection(field: str, name: str, allowed: Sequence[str]) -> Problem | None:

@@ -172,7 +172,13 @@ def _model(store: Store, catalog: Catalog, results: Results) -> dict[str, Any] |
 def _artifacts(results: Results) -> list[dict[str, Any]]:
     trained = _outputs(results, "train", TrainOutputs)
     evaluated = _outputs(results, "evaluate", EvaluateOutputs)
-    files = (*(trained.artifacts if trained else ()), *(evaluated.artifacts if evaluated else ()))
+    validated = _outputs(results, "validate", ValidateOutputs)
+    suites = validated.results.values() if validated else ()
+    files = (
+        *(file for suite in suites for file in (suite.result, suite.data_docs) if file),
+        *(trained.artifacts if trained else ()),
+        *(evaluated.artifacts if evaluated else ()),
+    )
     return [_plain(file) for file in files]
 
 

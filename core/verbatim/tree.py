@@ -19,15 +19,15 @@ from verbatim.errors import UserFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LEFT_OUT = frozenset({".git", ".venv", "__pycache__"})
-"""Directories that are no code, where no .gitignore says what is."""
+LEFT_OUT = frozenset({".git", ".venv", ".verbatim", "__pycache__"})
+"""Directories that are never code; the platform's own home among them, which holds its secrets."""
 
 
 def list_tree(root: Path) -> list[str]:
     """Return the files and symbolic links of a code directory as relative POSIX paths, sorted.
 
     In a git work tree those that git tracks or would track, so without what .gitignore names; elsewhere
-    (and where git would track nothing) all but what lies in ``.git``, ``.venv`` and ``__pycache__``.
+    (and where git would track nothing) all. What lies in one of ``LEFT_OUT`` is never among them.
     """
     command = git.command("ls-files", "-z", "-co", "--exclude-standard")
     try:
@@ -41,8 +41,8 @@ def list_tree(root: Path) -> list[str]:
         path = root / name
         if path.is_dir() and not path.is_symlink():  # a repository within: git names it, not its files
             found.update(f"{name.rstrip('/')}/{inner}" for inner in list_tree(path))
-        elif os.path.lexists(path):  # what is deleted and not yet committed is still listed
-            found.add(name)
+        elif os.path.lexists(path) and LEFT_OUT.isdisjoint(PurePosixPath(name).parts):
+            found.add(name)  # what is deleted and not yet committed is listed, too, but not there
     return sorted(found, key=os.fsencode) or _walk(root)
 
 

@@ -74,6 +74,7 @@ def test_every_command_has_a_help(offline: Commands) -> None:
         "metrics",
         "logs",
         "artifacts",
+        "demo",
         "models",
         "download",
         "promote",

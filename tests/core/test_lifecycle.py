@@ -18,6 +18,7 @@ GATES = [{"metric": "auc", "min": 0.95}]
 
 def test_a_run_goes_from_conf_to_champion(bench: Bench) -> None:
     bench.go_to("register", promotion="auto", gates=[{"metric": "auc", "min": 0.5}])
+    assert not bench.store.exists(layout.manifest("churn-1")), "a run that is not promoted yet has not finished"
     bench.lifecycle.promote("churn-1", 1, "ada")
     record = run_record(bench.store, bench.catalog, "churn-1")
     assert record["status"] == "succeeded"
@@ -25,6 +26,7 @@ def test_a_run_goes_from_conf_to_champion(bench: Bench) -> None:
     assert {stage["state"] for stage in record["stages"].values()} == {"succeeded"}
     manifest = bench.store.read(layout.manifest("churn-1"), Manifest)
     assert (manifest.verdict, manifest.spec_digest) == ("candidate", record["spec_digest"])
+    assert set(manifest.stages) == set(record["stages"])
     assert {row.action for row in bench.catalog.audit()} == {"extract", "set_alias"}
 
 
@@ -62,6 +64,8 @@ def test_stages_that_have_nothing_to_do_need_no_container(bench: Bench) -> None:
         assert result.engine == "worker"
     for stage in ("prepare", "train"):
         assert bench.lifecycle.not_needed(bench.ask(stage)) is None
+    bench.answer(bench.ask("prepare"))
+    bench.lifecycle.promote("churn-1", 1, "ada")
     assert bench.store.read(layout.manifest("churn-1"), Manifest).verdict == "no_model"
 
 

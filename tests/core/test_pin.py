@@ -123,6 +123,13 @@ def test_what_a_conf_may_not_name_is_told_all_at_once(site: Site) -> None:
     assert "s3_lake" in problems["data.b.s3.connection"]
 
 
+def test_a_conf_names_nothing_of_the_platforms_own_store(site: Site) -> None:
+    inside, around = f"{site.store.url}/blobs/", f"file://{site.root}/"
+    problems = site.problems(data={"train": {"file": {"uri": inside}}}, model={"destination": around})
+    assert "the platform's own store" in problems["data.train"]
+    assert "the platform's own store" in problems["model.destination"]
+
+
 def test_a_link_out_of_what_is_allowed_is_not_allowed(site: Site) -> None:
     (site.data / "etc").symlink_to("/etc")
     assert "data.a.file.uri" in site.problems(data={"a": {"file": {"uri": f"file://{site.data}/etc/"}}})

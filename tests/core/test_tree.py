@@ -69,7 +69,7 @@ def test_the_same_files_give_the_same_bytes_whatever_their_times_owners_and_mode
 
 
 def test_a_plain_directory_is_listed_without_what_is_no_code(project: Path) -> None:
-    for name in (".git/HEAD", ".venv/bin/python", "pkg/__pycache__/x.pyc", "data/x.csv"):
+    for name in (".git/HEAD", ".venv/bin/python", ".verbatim/secrets.json", "pkg/__pycache__/x.pyc", "data/x.csv"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("x")
     assert list_tree(project) == ["data/x.csv", "latest", "pkg/up.py", "pkg/ünï.py", "run.sh", "train.py"]
@@ -86,6 +86,15 @@ def test_a_work_tree_is_listed_as_git_sees_it(project: Path) -> None:
     assert list_tree(project) == [".gitignore", "latest", "pkg/up.py", "pkg/ünï.py", "train.py"]
     assert list_tree(project / "pkg") == ["up.py", "ünï.py"]
     assert list_tree(project / "mlruns") == ["x"], "a directory that git ignores is listed when it is named itself"
+
+
+def test_the_platforms_home_is_never_code_whether_git_ignores_it_or_not(project: Path) -> None:
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / "pkg/.verbatim").mkdir()
+    (project / "pkg/.verbatim/secrets.json").write_text("{}")
+    assert list_tree(project) == ["latest", "pkg/up.py", "pkg/ünï.py", "run.sh", "train.py"]
+    subprocess.run(["git", "-C", project, "add", "--force", "."], check=True)
+    assert list_tree(project) == ["latest", "pkg/up.py", "pkg/ünï.py", "run.sh", "train.py"]
 
 
 def test_listing_a_hostile_work_tree_runs_nothing_of_it(project: Path, tmp_path: Path) -> None:

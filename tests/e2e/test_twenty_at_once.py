@@ -1,4 +1,4 @@
-"""Twenty runs submitted at once on one small machine: all end right, with twenty distinct versions."""
+"""Twenty runs submitted at once on one small machine, all stages in containers: all end right, with twenty distinct versions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.docker]
 RUNS = 20
 
 
 @pytest.mark.timeout(900)
-def test_twenty_runs_at_once_get_twenty_versions(platform_with_engine, api, tmp_path: Path) -> None:
-    verbatim = platform_with_engine("process")
+def test_twenty_runs_at_once_get_twenty_versions(platform_with_engine, runner_image: str, api, tmp_path: Path) -> None:
+    verbatim = platform_with_engine("docker")
     code = tmp_path / "code"
     code.mkdir()
     (code / "train.py").write_text(

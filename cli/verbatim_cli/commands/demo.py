@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from verbatim_cli.commands.options import AsJson
 from verbatim_cli.outcome import exit_code_of
 
 if TYPE_CHECKING:
@@ -18,23 +19,26 @@ EXAMPLE = Path("examples/breast-cancer/conf.json")
 
 def demo(
     conf: Annotated[Path, typer.Argument(metavar="[CONF]", help="The conf to run instead of the example's.")] = EXAMPLE,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Start the platform unless it is up, run an example through Airflow, and sum up what came of it."""
     from verbatim.errors import NotFound
     from verbatim_cli.commands import platform, submit
+    from verbatim_cli.console import print_json
     from verbatim_cli.embedded.state import running_platform
     from verbatim_cli.opening import open_home
 
     if not conf.is_file():
         raise NotFound(f"{conf} is not there; the demo is run from the root of a checkout, by `make demo`")
-    if running_platform(open_home()) is None:
-        platform.up()
-        print()
+    state = running_platform(open_home()) or platform.bring_up(quiet=as_json)
     record = submit.run_to_end(conf)
-    submit.print_outcome(record)
-    state = running_platform(open_home())
-    if state and record["model"]:
-        _print_closing(conf, record, state)
+    if as_json:
+        print_json(record)
+    else:
+        submit.print_outcome(record)
+        if record["model"]:
+            _print_closing(conf, record, state)
     raise typer.Exit(exit_code_of(record))
 
 
@@ -47,7 +51,7 @@ def _print_closing(conf: Path, record: dict[str, Any], state: PlatformState) -> 
     model = f"{record['model']['name']}:{record['model']['version']}"
     out.print("\n[bold]Where to look[/]")
     print(f"  the run        {state.url}/dags/train/runs/{record['run_id']}")
-    print(f"  its record     {state.url}/verbatim/runs/{record['run_id']}")
+    print(f"  its record     {state.url}/verbatim/runs/{record['run_id']}/page")
     print(f"  log in as      admin, with the password in {open_home().passwords_file}")
     out.print("[bold]What to do next[/]")
     print(f"  the record     {command} show {record['run_id']} --json")

@@ -22,7 +22,17 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start the embedded platform: Airflow in the background, under VERBATIM_HOME (default .verbatim/)."""
-    from verbatim_cli.console import print_json, stderr
+    from verbatim_cli.console import print_json
+    from verbatim_cli.opening import open_home, open_settings
+
+    state = bring_up(port, quiet=as_json)
+    if as_json:
+        print_json(_account(open_home(), open_settings(), state))
+
+
+def bring_up(port: int | None = None, *, quiet: bool) -> PlatformState:
+    """Start the embedded platform unless it is up; tell how it is, unless that is not wanted."""
+    from verbatim_cli.console import stderr
     from verbatim_cli.embedded.platform import DEFAULT_PORT, start
     from verbatim_cli.opening import open_catalog, open_home, open_settings, platform_environment
 
@@ -30,12 +40,11 @@ def up(
     open_catalog(settings)
     with stderr().status("Starting") as progress:
         state = start(home, port, platform_environment(settings), progress.update)
-    if as_json:
-        print_json(_account(home, settings, state))
-        return
-    if port is None and state.port != DEFAULT_PORT:
-        print(f"Port {DEFAULT_PORT} is taken; the platform is on port {state.port}.")
-    _print_account(_account(home, settings, state))
+    if not quiet:
+        if port is None and state.port != DEFAULT_PORT:
+            print(f"Port {DEFAULT_PORT} is taken; the platform is on port {state.port}.")
+        _print_account(_account(home, settings, state))
+    return state
 
 
 def down(*, as_json: AsJson = False) -> None:

@@ -29,6 +29,13 @@ class Home:
     root: Path
     checkout: Path
 
+    def make(self) -> None:
+        """Make the directory, for its owner alone and unknown to git; do nothing where it is."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+
     @property
     def airflow(self) -> Path:
         """``AIRFLOW_HOME``."""
