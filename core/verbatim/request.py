@@ -99,7 +99,7 @@ class CodeRequest(Document):
     def _no_credential(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme in {"http", "https"} and (parts.username or parts.password):
-            raise ValueError("a URL without a user or password in it; credentials belong in an Airflow connection")
+            raise ValueError("a URL without a user or password in it; for private code see docs/troubleshooting.md")
         return value
 
 
