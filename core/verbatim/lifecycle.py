@@ -12,6 +12,7 @@ from verbatim.errors import (
     ContractError,
     NotFound,
     RequestError,
+    UserFault,
     VerbatimError,
 )
 from verbatim.manifest import Manifest
@@ -173,11 +174,7 @@ class RunLifecycle:
             model_version=version,
         )
         self.store.publish(key, request)
-        failed_elsewhere = any(
-            result.error and result.error.kind != "gate" for name, result in results.items() if name != stage
-        )
-        if not failed_elsewhere:  # a branch that goes on beside a failed stage does not revive the run
-            self.catalog.update_run(run_id, status="running", stage=stage)
+        self.catalog.go_on(run_id, stage, after=_before(stage))
         return request
 
     def not_needed(self, request: StageRequest) -> StageResult | None:
@@ -220,13 +217,23 @@ class RunLifecycle:
             self.catalog.update_run(result.run_id, status="succeeded", stage="promote")
 
     def fail(self, request: StageRequest, error: VerbatimError) -> StageResult:
-        """Book a stage that gave no result of its own (stopped, container lost) as failed."""
+        """Book a try as failed that gave no result of its own, or one that says success though it was stopped."""
         result = self._result(request.run_id, request.stage, request.try_number, now(), error=error)
         key = layout.stage_result(request.run_id, request.stage, request.try_number)
         if not self.store.exists(key):
             self.store.publish(key, result)
+        elif self._says_success(key):
+            key = layout.overruling(request.run_id, request.stage, request.try_number)
+            self.store.overwrite(key, result.canonical())
         self.finish(result)
         return result
+
+    def _says_success(self, key: str) -> bool:
+        """Return whether a result that must not count would count: it says success, or cannot be read."""
+        try:
+            return self.store.read(key, StageResult).state == "succeeded"
+        except ContractError:
+            return True
 
     def promote(self, run_id: str, try_number: int, actor: str) -> StageResult:
         """Do what the spec says about promotion, and close the run as succeeded.
@@ -236,15 +243,19 @@ class RunLifecycle:
             try_number: Counts from 1.
             actor: In whose name.
         """
+        if self.catalog.run(run_id).status == "rejected":
+            raise UserFault("the run missed its gates: its model is rejected and can never be promoted")
         started_at = now()
-        spec = self.spec(run_id)
-        registered = latest_results(self.store, run_id).get("register")
-        outputs = registered.outputs if registered else None
-        if not isinstance(outputs, RegisterOutputs):
-            raise ContractError("nothing was registered, so nothing can be promoted")
-        made = self._promote(spec, outputs, actor)
-        result = self._result(run_id, "promote", try_number, started_at, outputs=made)
-        return self._close(result)
+        try:
+            registered = latest_results(self.store, run_id).get("register")
+            outputs = registered.outputs if registered else None
+            if not isinstance(outputs, RegisterOutputs):
+                raise ContractError("nothing was registered, so nothing can be promoted")
+            made = self._promote(self.spec(run_id), outputs, actor)
+        except VerbatimError as error:
+            self._close(self._result(run_id, "promote", try_number, started_at, error=error))
+            raise
+        return self._close(self._result(run_id, "promote", try_number, started_at, outputs=made))
 
     def _promote(self, spec: RunSpec, registered: RegisterOutputs, actor: str) -> PromoteOutputs:
         name, version = registered.name, registered.version
@@ -281,11 +292,11 @@ class RunLifecycle:
             self.catalog.record(actor=actor, action="extract", subject=result.run_id, details=details)
 
     def _book_registration(self, result: StageResult, outputs: RegisterOutputs) -> None:
-        """Commit the version; a rejected one ends its run, since nothing is left to be promoted."""
+        """Commit the version; a run that missed a gate ends here, since nothing is left to be promoted."""
         status = outputs.status
         if outputs.name and outputs.version and outputs.digest and status:
             self.catalog.commit_version(outputs.name, outputs.version, digest=outputs.digest, status=status)
-        if status == "rejected":
+        if _missed_a_gate(latest_results(self.store, result.run_id)):
             self._seal(result.run_id)
             self.catalog.update_run(result.run_id, status="rejected", stage="register")
 
@@ -296,13 +307,13 @@ class RunLifecycle:
             return
         spec, results = self.spec(run_id), latest_results(self.store, run_id)
         registered = results["register"].outputs
-        status = registered.status if isinstance(registered, RegisterOutputs) else None
+        named = isinstance(registered, RegisterOutputs) and registered.name
         manifest = Manifest(
             run_id=run_id,
             spec=spec,
             spec_digest=spec.content_digest(),
             stages=results,
-            verdict=status or "no_model",
+            verdict="rejected" if _missed_a_gate(results) else "candidate" if named else "no_model",
             sealed_at=now(),
         )
         self.store.publish(key, manifest)
@@ -334,6 +345,16 @@ class RunLifecycle:
         self.store.publish(layout.stage_result(result.run_id, result.stage, result.try_number), result)
         self.finish(result)
         return result
+
+
+def _before(stage: StageName) -> set[StageName]:
+    """Return the stages that have succeeded when this one is asked, and itself."""
+    return {stage, "pin"}.union(*(_before(needed) for needed in _NEEDS[stage]))
+
+
+def _missed_a_gate(results: Mapping[StageName, StageResult]) -> bool:
+    evaluated = results["evaluate"].outputs if "evaluate" in results else None
+    return isinstance(evaluated, EvaluateOutputs) and not evaluated.passed
 
 
 def _outputs_of_nothing(request: StageRequest) -> Outputs | None:

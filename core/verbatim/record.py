@@ -83,12 +83,18 @@ def latest_results(store: Store, run_id: str) -> dict[StageName, StageResult]:
     Raises:
         ContractError: A result cannot be read.
     """
-    tries = _tries(store, run_id, ".json")
+    tries, overruled = _tries(store, run_id, ".json"), _tries(store, run_id, ".overruled.json")
     return {
-        stage: store.read(layout.stage_result(run_id, stage, tries[stage]), StageResult)
+        stage: store.read(_counting(run_id, stage, tries[stage], overruled.get(stage, 0)), StageResult)
         for stage in STAGES
         if stage in tries
     }
+
+
+def _counting(run_id: str, stage: StageName, answered: int, overruled: int) -> str:
+    if overruled == answered:
+        return layout.overruling(run_id, stage, overruled)
+    return layout.stage_result(run_id, stage, answered)
 
 
 def metric_points(store: Store, run_id: str) -> Iterator[MetricPoint]:

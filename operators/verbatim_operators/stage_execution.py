@@ -53,6 +53,7 @@ class StageExecution:
         self._log = log
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._stopped = False
+        self._under_way: StageRequest | None = None
 
     def run(self, run_id: str, stage: StageName, try_number: int) -> StageResult:
         """Run one try to its end and keep the books.
@@ -71,7 +72,10 @@ class StageExecution:
             self._log.info("%s: nothing to do in this run", stage)
             return result
         try:
-            outcome = engine.run(Launch(request, secrets_for(request, self._settings)), self._on_line)
+            launch = Launch(request, secrets_for(request, self._settings))
+            self._under_way = request
+            outcome = engine.run(launch, self._on_line)
+            self._under_way = None
             result = self._answer(request, outcome)
         except VerbatimError as error:
             failure = self._stop_of(request) if self._stopped else error
@@ -82,9 +86,14 @@ class StageExecution:
         return result
 
     def stop(self) -> None:
-        """Stop the stage; its ``run`` then raises ``Stopped``."""
+        """Stop the stage; its ``run`` then raises ``Stopped``.
+
+        It is booked at once: Airflow gives a task 5 s to end and then kills it, and a training may need longer to.
+        """
         self._stopped = True
         self._engine.stop()
+        if self._under_way:
+            self._book(self._under_way, self._stop_of(self._under_way))
 
     def _on_line(self, line: str) -> None:
         self._tail.append(line)
@@ -108,7 +117,7 @@ class StageExecution:
         """Record a failure; where even that fails, the failure itself is still the one to tell of."""
         try:
             self._lifecycle.fail(request, failure)
-        except VerbatimError as error:
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from being recorded, the failure is what to tell
             self._log.warning("the failure could not be recorded: %s", error)
 
     def _stop_of(self, request: StageRequest) -> Stopped:

@@ -80,6 +80,18 @@ def test_an_update_leaves_what_is_not_given(catalog: Catalog) -> None:
     assert (row.status, row.stage, row.spec_digest) == ("running", "train", DIGEST)
 
 
+def test_a_run_that_airflow_ended_is_closed_once(catalog: Catalog) -> None:
+    catalog.start_run(
+        "churn-1", "churn", actor="ada", origin={"dag_id": "train", "airflow_run_id": "m1"}, engine="docker"
+    )
+    assert catalog.close_run("train", "another") is None
+    assert catalog.close_run("train", "m1") == "churn-1"
+    row = catalog.run("churn-1")
+    assert (row.status, row.error) == ("cancelled", "the run was ended in Airflow before its stages were")
+    assert row.finished_at is not None
+    assert catalog.close_run("train", "m1") is None, "what has ended stays as it is"
+
+
 def test_a_run_that_is_not_there_is_not_found(catalog: Catalog) -> None:
     with pytest.raises(NotFound, match="no run 'nope'"):
         catalog.run("nope")

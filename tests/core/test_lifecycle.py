@@ -133,6 +133,31 @@ def test_a_run_that_succeeds_after_a_failed_try_has_no_error(bench: Bench) -> No
     assert (row.status, row.error) == ("succeeded", None)
 
 
+def test_a_stage_that_says_success_and_was_stopped_did_not_succeed(bench: Bench) -> None:
+    bench.go_to("evaluate")
+    request = bench.ask("evaluate")
+    bench.lifecycle.fail(request, Stopped("cancelled"))
+    record = run_record(bench.store, bench.catalog, "churn-1")
+    assert (record["status"], record["stages"]["evaluate"]["state"]) == ("cancelled", "failed")
+    assert record["stages"]["evaluate"]["error"]["kind"] == "stopped"
+
+
+def test_a_run_without_a_model_that_misses_a_gate_ends_rejected(bench: Bench) -> None:
+    bench.go_to("evaluate", gates=GATES, gate=GateFailed("too low"), model=None)
+    assert bench.lifecycle.not_needed(bench.ask("register"))
+    assert bench.catalog.run("churn-1").status == "rejected"
+    assert bench.store.read(layout.manifest("churn-1"), Manifest).verdict == "rejected"
+
+
+def test_a_stage_after_the_failed_one_revives_the_run_and_one_beside_it_does_not(bench: Bench) -> None:
+    bench.pin()
+    bench.answer(bench.ask("prepare"), UserFault("no requirements"))
+    bench.ask("validate")
+    assert bench.catalog.run("churn-1").status == "failed"
+    bench.ask("train")  # its needs have succeeded since, or it would not be asked
+    assert bench.catalog.run("churn-1").status == "running"
+
+
 def test_a_missing_or_garbled_result_is_a_contract_error(bench: Bench) -> None:
     bench.go_to("prepare")
     request = bench.ask("train")

@@ -43,6 +43,9 @@ class AirflowApi:
         answer.raise_for_status()
         return answer.json()
 
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        self._client.patch(f"/api/v2/{path}", json=body).raise_for_status()
+
     def delete(self, path: str) -> None:
         self._client.delete(f"/api/v2/{path}").raise_for_status()
 

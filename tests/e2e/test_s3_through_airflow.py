@@ -54,11 +54,11 @@ def lake(docker_daemon: Any) -> Iterator[Lake]:
     server.start()
     lake = Lake(f"http://{gateway}:{server.get_host_and_port()[1]}")
     client = lake.client()
-    client.create_bucket(Bucket="lake")
-    client.create_bucket(Bucket="models")
+    client.create_bucket(Bucket="e2e-lake")
+    client.create_bucket(Bucket="e2e-models")
     for day in ("2026-01-01", "2026-01-02"):
-        client.put_object(Bucket="lake", Key=f"churn/dt={day}/part.csv", Body=b"x,y\n1,2\n3,4\n")
-    client.put_object(Bucket="lake", Key="churn-not-this/part.csv", Body=b"x,y\n9,9\n")
+        client.put_object(Bucket="e2e-lake", Key=f"churn/dt={day}/part.csv", Body=b"x,y\n1,2\n3,4\n")
+    client.put_object(Bucket="e2e-lake", Key="churn-not-this/part.csv", Body=b"x,y\n9,9\n")
     yield lake
     server.stop()
 
@@ -81,9 +81,9 @@ def _conf(code: Path) -> dict[str, Any]:
     return {
         "experiment": "from-s3",
         "code": str(code),
-        "data": {"train": {"s3": {"uri": "s3://lake/churn/", "connection": "s3_lake"}}},
+        "data": {"train": {"s3": {"uri": "s3://e2e-lake/churn/", "connection": "s3_lake"}}},
         "gates": [{"metric": "rows", "min": 1}],
-        "model": {"destination": "s3://models/churn/", "connection": "s3_lake"},
+        "model": {"destination": "s3://e2e-models/churn/", "connection": "s3_lake"},
     }
 
 
@@ -109,7 +109,7 @@ def test_a_model_is_made_of_s3_data_and_goes_to_s3_and_no_credential_stays(
     assert record["engine"] == "docker"
     assert (record["data"]["train"]["files"], record["data"]["train"]["rows"]) == (2, 4)
     version = record["model"]["version"]
-    stored = lake.client().get_object(Bucket="models", Key=f"churn/{version}/model.txt")["Body"].read()
+    stored = lake.client().get_object(Bucket="e2e-models", Key=f"churn/{version}/model.txt")["Body"].read()
     assert stored == b"4"
     assert record["data"]["train"]["source"]["connection"] == "s3_lake"
     log = connected("logs", row["run_id"], "--stage", "train", parse=False)

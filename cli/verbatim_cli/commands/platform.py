@@ -55,12 +55,11 @@ def down(*, as_json: AsJson = False) -> None:
     from verbatim_cli.opening import open_catalog, open_home, open_settings
 
     home = open_home()
-    running: list[str] = []
-    if home.root.is_dir():
-        running = [row.run_id for row in open_catalog(open_settings()).runs(limit=10_000) if row.status == "running"]
+    runs = open_catalog(open_settings()).runs(limit=10_000) if home.root.is_dir() else []
+    running = [row.run_id for row in runs if row.status == "running"]
     with stderr().status("Stopping"):
         was_up = stop(home) if home.root.is_dir() else False
-        containers = remove_stage_containers(running)
+        containers = remove_stage_containers({row.run_id for row in runs})
     if as_json:
         print_json({"was_up": was_up, "runs_in_flight": running, "containers_removed": containers})
         return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 RUN_LABEL = "verbatim.run"
 TIMEOUT_S = 5.0
+REMOVAL_TIMEOUT_S = 60.0
 
 
 def _client() -> httpx.Client:
@@ -44,15 +45,21 @@ def remove_stage_containers(run_ids: Container[str]) -> int:
     """Remove the stage containers of these runs with their anonymous volumes.
 
     Returns:
-        How many there were; 0 where no engine answers.
+        How many were removed; 0 where no engine answers.
     """
     try:
         with _client() as client:
             query = {"all": "true", "filters": json.dumps({"label": [RUN_LABEL]})}
             found = client.get("/containers/json", params=query).raise_for_status().json()
             ours = [item["Id"] for item in found if item["Labels"][RUN_LABEL] in run_ids]
-            for identifier in ours:
-                client.delete(f"/containers/{identifier}", params={"force": "true", "v": "true"})
+            return sum(_remove(client, identifier) for identifier in ours)
     except (httpx.HTTPError, httpx.InvalidURL):
         return 0
-    return len(ours)
+
+
+def _remove(client: httpx.Client, identifier: str) -> bool:
+    try:
+        removal = {"force": "true", "v": "true"}
+        return client.delete(f"/containers/{identifier}", params=removal, timeout=REMOVAL_TIMEOUT_S).is_success
+    except httpx.HTTPError:
+        return False

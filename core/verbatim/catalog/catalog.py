@@ -35,10 +35,14 @@ from verbatim.catalog.tables import (
 from verbatim.documents import now
 from verbatim.errors import NotFound, PlatformFault, UserFault
 
+ENDED_IN_AIRFLOW = "the run was ended in Airflow before its stages were"
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlalchemy import URL, Connection, Engine, Row, Table
+
+    from verbatim.stage import StageName
 
 BUSY_TIMEOUT_S = 60
 _MIGRATION_LOCK = 0x7665726261  # any constant; names the migration among PostgreSQL's advisory locks
@@ -134,6 +138,48 @@ class Catalog:
         with self._writing() as connection:
             if not connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values)).rowcount:
                 raise NotFound(f"there is no run {run_id!r} in the catalog")
+
+    def go_on(self, run_id: str, stage: StageName, *, after: Collection[StageName]) -> None:
+        """Note that a run has come to a stage, and that it runs again if it had ended.
+
+        One that ended at a stage which this one does not come after stays as it is: a branch that goes on beside a
+        failed stage does not revive the run.
+
+        Args:
+            run_id: The run.
+            stage: The stage that begins.
+            after: The stages that have succeeded by then, and itself.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        revived = {"status": "running", "stage": stage, "error": None, "finished_at": None}
+        ended_before = (runs.c.status != "running") & (runs.c.stage.is_(None) | runs.c.stage.in_(sorted(after)))
+        with self._writing() as connection:
+            if connection.execute(
+                update(runs).where(runs.c.run_id == run_id, runs.c.status == "running").values(stage=stage)
+            ).rowcount:
+                return
+            connection.execute(update(runs).where(runs.c.run_id == run_id, ended_before).values(**revived))
+            if not connection.scalar(select(runs.c.run_id).where(runs.c.run_id == run_id)):
+                raise NotFound(f"there is no run {run_id!r} in the catalog")
+
+    def close_run(self, dag_id: str, airflow_run_id: str) -> str | None:
+        """Close the run of an Airflow run that has ended, if it still counts as running.
+
+        Returns:
+            The run's id; None where there is nothing to close.
+        """
+        origin = {"dag_id": dag_id, "airflow_run_id": airflow_run_id}
+        going_on = select(runs.c.run_id, runs.c.origin).where(runs.c.status == "running")
+        with self._reading() as connection:
+            found = next((row.run_id for row in connection.execute(going_on) if row.origin == origin), None)
+        if found:
+            closed = {"status": "cancelled", "error": ENDED_IN_AIRFLOW, "finished_at": now()}
+            still = (runs.c.run_id == found) & (runs.c.status == "running")
+            with self._writing() as connection:
+                connection.execute(update(runs).where(still).values(**closed))
+        return found
 
     def run(self, run_id: str) -> RunRow:
         """Return a run.

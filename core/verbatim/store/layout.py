@@ -6,6 +6,7 @@
     runs/<run_id>/spec.json                 frozen
     runs/<run_id>/stages/<stage>/<n>.request.json
     runs/<run_id>/stages/<stage>/<n>.json   result of the n-th try
+    runs/<run_id>/stages/<stage>/<n>.overruled.json   what counts instead, where a try that says success was stopped
     runs/<run_id>/stages/<stage>/log/<n>-<segment>.log
     runs/<run_id>/metrics/<n>-<segment>.jsonl
     runs/<run_id>/live.json                 the address of the training's live server, as of its last try
@@ -55,6 +56,11 @@ def stage_request(run_id: str, stage: StageName, try_number: int) -> str:
 def stage_result(run_id: str, stage: StageName, try_number: int) -> str:
     """Return the key of what a try of a stage answered."""
     return f"{stage_prefix(run_id, stage)}/{try_number}.json"
+
+
+def overruling(run_id: str, stage: StageName, try_number: int) -> str:
+    """Return the key of what counts instead of a try's own result: it said success, and was stopped or killed."""
+    return f"{stage_prefix(run_id, stage)}/{try_number}.overruled.json"
 
 
 def log_prefix(run_id: str, stage: StageName) -> str:

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 5
 CALL_S = 60
-GRACE_S = 10
+GRACE_S = 15  # longer than the runner gives the user's command, so that it can still say how that ended
 INPUT, WORK, STORE, CACHE = "/verbatim/in", "/verbatim/work", "/verbatim/store", "/verbatim/cache"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 RUN_LABEL, STAGE_LABEL, TRY_LABEL = "verbatim.run", "verbatim.stage", "verbatim.try"

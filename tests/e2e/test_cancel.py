@@ -1,0 +1,68 @@
+"""A run that is ended in Airflow while it trains: never a success, nothing registered, booked at once, nothing left running."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_api import AirflowApi
+    from platform_fixture import Commands
+
+pytestmark = pytest.mark.airflow
+
+STUBBORN = """
+import os, pathlib, signal, sys, time
+def save(*_):
+    time.sleep(7)  # longer than Airflow lets a task live that it wants to end
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text("half done")
+print("training", flush=True)
+time.sleep(600)
+"""
+
+
+def _until(condition: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not happen within {timeout_s} s")
+
+
+@pytest.mark.docker
+def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
+    platform_with_engine: Callable[[str], Commands],
+    runner_image: str,
+    docker_daemon: Any,
+    api: AirflowApi,
+    tmp_path: Path,
+) -> None:
+    verbatim = platform_with_engine("docker")
+    code = tmp_path / "stubborn"
+    code.mkdir()
+    (code / "train.py").write_text(STUBBORN)
+    run = api.trigger({"code": str(code)})
+
+    def row() -> dict[str, Any] | None:
+        return next((row for row in verbatim("runs", "--json") if row["origin"]["airflow_run_id"] == run), None)
+
+    run_id = _until(row, "pinning")["run_id"]
+    _until(lambda: verbatim.run("logs", run_id, "--stage", "train").stdout.count("\ntraining\n"), "training", 120)
+    api.patch(f"dags/train/dagRuns/{run}", {"state": "failed"})
+
+    record = _until(lambda: (found := verbatim("show", run_id, "--json"))["status"] != "running" and found, "the end")
+    assert record["status"] == "cancelled"
+    assert record["stages"]["train"]["state"] == "failed"
+    assert record["stages"]["train"]["error"]["kind"] == "stopped"
+    assert record["model"] is None
+    assert "register" not in record["stages"]
+    running = {"label": f"verbatim.run={run_id}", "status": "running"}
+    _until(lambda: not docker_daemon.containers.list(filters=running), "the container's end")
