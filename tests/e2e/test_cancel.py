@@ -58,9 +58,12 @@ def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
     _until(lambda: verbatim.run("logs", run_id, "--stage", "train").stdout.count("\ntraining\n"), "training", 120)
     api.patch(f"dags/train/dagRuns/{run}", {"state": "failed"})
 
-    record = _until(lambda: (found := verbatim("show", run_id, "--json"))["status"] != "running" and found, "the end")
+    def stopped() -> dict[str, Any] | None:
+        record = verbatim("show", run_id, "--json")
+        return record if record["stages"]["train"]["state"] == "failed" else None
+
+    record = _until(stopped, "booking the stop")
     assert record["status"] == "cancelled"
-    assert record["stages"]["train"]["state"] == "failed"
     assert record["stages"]["train"]["error"]["kind"] == "stopped"
     assert record["model"] is None
     assert "register" not in record["stages"]
