@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from verbatim.exit_codes import ExitCode
+from verbatim.problems import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,15 +32,17 @@ class VerbatimError(Exception):
     """Root of all errors that Verbatim raises on purpose.
 
     Args:
-        message: What happened, what was expected and what to do, in plain words. Cut at ``MAX_MESSAGE_CHARS``.
+        message: What happened, what was expected and what to do, in plain words. Cut at ``MAX_MESSAGE_CHARS``; what no
+            database or JSON reader takes (NUL, lone surrogates) is shown escaped.
         field: The conf field (``data.train.s3.uri``) or other subject at fault, if one is.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
-        self.message = message if len(message) <= MAX_MESSAGE_CHARS else message[: MAX_MESSAGE_CHARS - 2] + " …"
-        self.field = field
+        text = printable(message)
+        self.message = text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 2] + " …"
+        self.field = field if field is None else printable(field)
         super().__init__(self.message)
 
     def __str__(self) -> str:

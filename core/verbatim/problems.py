@@ -69,9 +69,18 @@ def problems_of(error: ValidationError, document: type[BaseModel]) -> list[Probl
     return list(problems.values())
 
 
+def printable(text: str) -> str:
+    """Return text that any UTF-8 file and PostgreSQL take: NUL and lone surrogates are shown escaped."""
+    return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
+
+
 def shown(value: object) -> str:
     """Return a value as JSON for a message: cut at ``MAX_SHOWN_CHARS``, without the users and passwords of URLs."""
-    text = re.sub(r"(\w://)[^/\s\"@]*@", r"\1***@", json.dumps(value, ensure_ascii=False, default=repr))
+    try:
+        plain = printable(json.dumps(value, ensure_ascii=False, default=repr))
+    except (ValueError, TypeError, RecursionError):  # a number of thousands of digits, a key that is no text, a circle
+        plain = f"a value that JSON does not have ({type(value).__name__})"
+    text = re.sub(r"(\w://)[^/\s\"@]*@", r"\1***@", plain)
     return text if len(text) <= MAX_SHOWN_CHARS else text[: MAX_SHOWN_CHARS - 1] + "…"
 
 

@@ -64,6 +64,11 @@ def test_an_error_survives_a_queue_between_processes(error: VerbatimError) -> No
     assert again.exit_code == error.exit_code
 
 
+def test_an_error_is_fit_for_any_file_and_database() -> None:
+    error = VerbatimError("the file a\0b\ud800.py", field="data.\udcff")
+    assert str(error) == r"data.\udcff: the file a\x00b\ud800.py"
+
+
 def test_an_error_message_is_bounded() -> None:
     assert len(str(VerbatimError("x" * 10**6))) <= errors.MAX_MESSAGE_CHARS
 
