@@ -2,6 +2,16 @@
 
 No prompts, no hooks, no transport besides https, http, ssh and file, no configuration of the machine's users; a URL or
 a ref is never read as an option.
+
+A directory or ``file://`` repository that a conf names is hostile, and ``safe.directory`` takes away git's own guard
+against it. That git runs nothing of it relies on this:
+
+* What is run there (``rev-parse``, ``ls-tree``, ``ls-files`` without ``-m``, ``upload-pack``) compares no file with the
+  index, so it calls no filter (``filter.*.clean`` and the like, which no option switches off).
+* ``core.fsmonitor`` and ``core.hooksPath`` are overridden on the command line; an alias never hides a git command.
+* ``uploadpack.packObjectsHook`` counts only in the configuration of the machine or the command line (git-config(1)).
+* An object that is missing in a partial clone would be fetched by a command of the repository's choice
+  (``remote.*.uploadpack``): ``GIT_ALLOW_PROTOCOL`` is empty there, which overrides every ``protocol.*.allow``.
 """
 
 from __future__ import annotations
@@ -9,22 +19,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from verbatim.errors import PlatformFault, UserFault
+from verbatim.paths import SCHEME, exists, local_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TIMEOUT_S = 60
 SHA = re.compile(r"^[0-9a-f]{40}$")
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
-    "protocol.allow=never",
-    "protocol.https.allow=always",
-    "protocol.http.allow=always",
-    "protocol.ssh.allow=always",
-    "protocol.file.allow=always",
     "credential.helper=",
     "safe.directory=*",
     "gc.auto=0",
@@ -45,6 +53,7 @@ def environment() -> dict[str, str]:
     """Return the environment of a hardened git call."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed | {
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -54,14 +63,17 @@ def environment() -> dict[str, str]:
     }
 
 
-def run(*arguments: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S, stdout: IO[bytes] | None = None) -> str:
+def environment_inside() -> dict[str, str]:
+    """Return the environment of a hardened git call in a directory that a conf names: it reaches nothing else."""
+    return environment() | {"GIT_ALLOW_PROTOCOL": ""}
+
+
+def run(*arguments: str, cwd: Path | None = None) -> str:
     """Run git and return its output.
 
     Args:
         arguments: Of git, with ``--`` before anything that a user wrote.
-        cwd: Where to run it.
-        timeout_s: Seconds until it is given up.
-        stdout: Where the output goes instead, when it is large.
+        cwd: The directory in question; None for a question to a remote.
 
     Raises:
         UserFault: git failed; with its last lines, credentials removed.
@@ -69,41 +81,38 @@ def run(*arguments: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S, 
     """
     try:
         done = subprocess.run(
-            command(*arguments), cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=stdout or subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=timeout_s, check=False,
+            command(*arguments), cwd=cwd, env=environment_inside() if cwd else environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
     except FileNotFoundError:
         raise PlatformFault("git is not installed on this machine; install it (Debian: apt install git)") from None
     except subprocess.TimeoutExpired:
-        raise PlatformFault(f"git did not end within {timeout_s:g} s: git {arguments[0]}") from None
+        raise PlatformFault(f"git did not end within {TIMEOUT_S} s: git {arguments[0]}") from None
     if done.returncode != 0:
         lines = without_credentials(done.stderr.decode(errors="replace")).strip().splitlines()
         raise UserFault(
             "git says: " + " ".join(line.strip() for line in lines[-3:]) if lines else "git failed without a word"
         )
-    return done.stdout.decode(errors="replace") if done.stdout is not None else ""
+    return os.fsdecode(done.stdout)
 
 
 def local_transport(url: str) -> tuple[str, ...]:
     """Return the options that ``ls-remote`` and ``fetch`` need for a URL.
 
     A ``file://`` repository is served by a second git process, which does not inherit ``safe.directory``; without it
-    git refuses a repository that belongs to somebody else.
+    git refuses a repository that belongs to somebody else. Nor may that process fetch anything (see above).
     """
-    return ("--upload-pack=git -c safe.directory=* upload-pack",) if url.startswith("file://") else ()
+    return ("--upload-pack=GIT_ALLOW_PROTOCOL= git -c safe.directory=* upload-pack",) if url.startswith(SCHEME) else ()
 
 
 def is_git_url(url: str) -> bool:
     """Return whether a code URL names a git repository rather than a plain directory."""
     if urlsplit(url).scheme in {"http", "https", "ssh", "git+ssh"} or re.match(r"^[\w.-]+@[\w.-]+:", url):
         return True
-    path = Path(local_path(url))
-    return url.startswith("file://") and ((path / ".git").exists() or (path / "HEAD").is_file())
-
-
-def local_path(url: str) -> str:
-    """Return the path that a ``file://`` URL or a plain path names."""
-    return urlsplit(url).path if url.startswith("file://") else url
+    if not url.startswith(SCHEME):
+        return False
+    path = local_path(url)
+    return exists(path / ".git") or (exists(path / "HEAD") and (path / "HEAD").is_file())
 
 
 def resolve(url: str, ref: str | None) -> str:

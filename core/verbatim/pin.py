@@ -1,18 +1,20 @@
 """Pinning: from a conf to a run spec, with every moving thing resolved to a fixed one.
 
-Nothing of the user's runs here.
+Nothing of the user's runs here: a directory or repository that a conf names is read (``verbatim.tree``,
+``verbatim.work_tree``) and asked about (``verbatim.git``, which says what that relies on), never run.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-from verbatim import __version__, git
+from verbatim import __version__, git, work_tree
 from verbatim.errors import PlatformFault, RequestError, UserFault
+from verbatim.paths import SCHEME, exists, local_path
 from verbatim.problems import Problem
 from verbatim.request import CodeRequest, FileSource, RunRequest, S3Source, parse_request
 from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
@@ -46,7 +48,7 @@ def pin_request(
     problems = [
         *_data_problems(request, settings),
         *_destination_problems(request, settings),
-        *_store_problems(request, settings),
+        *_store_problems(request, store),
     ]
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
@@ -82,19 +84,15 @@ def pin_request(
 def local_paths(spec: RunSpec) -> tuple[Path, ...]:
     """Return the directories and files of the platform's machine that a run reads; an engine makes them visible."""
     named = [channel.source.uri for channel in spec.data.values() if isinstance(channel.source, FileSource)]
-    if spec.code.kind == "git" and spec.code.url.startswith("file://"):
+    if spec.code.kind == "git" and spec.code.url.startswith(SCHEME):
         named.append(spec.code.url)
-    return tuple(sorted({_path(uri) for uri in named}))
+    return tuple(sorted({local_path(uri) for uri in named}))
 
 
 def local_destination(spec: RunSpec) -> Path | None:
     """Return the directory of the platform's machine that a run's model is also put in, if one is named."""
     destination = spec.model.destination if spec.model else None
-    return _path(destination) if destination and destination.startswith("file://") else None
-
-
-def _path(uri: str) -> Path:
-    return Path(unquote(urlsplit(uri).path))
+    return local_path(destination) if destination and destination.startswith(SCHEME) else None
 
 
 def _pinned(pin: Callable[[], PinnedCode], problems: list[Problem]) -> PinnedCode | None:
@@ -108,10 +106,10 @@ def _pinned(pin: Callable[[], PinnedCode], problems: list[Problem]) -> PinnedCod
 
 
 def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store) -> PinnedCode:
+    if code.url.startswith(SCHEME):
+        _demand([_unreadable("code.url", local_path(code.url), settings.files.read, "files.read")])
     if not git.is_git_url(code.url):
         return _pin_directory(code, settings, store)
-    if code.url.startswith("file://"):
-        _demand([_unreadable("code.url", Path(git.local_path(code.url)), settings.files.read, "files.read")])
     shown = git.without_credentials(code.url)
     try:
         commit = git.resolve(code.url, code.ref)
@@ -136,16 +134,16 @@ def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store) -> Pi
 
 
 def _pin_directory(code: CodeRequest, settings: PlatformSettings, store: Store) -> PinnedCode:
-    if "://" in code.url and not code.url.startswith("file://"):
-        schemes = "https://, ssh:// or file:// (a git repository), or a directory"
+    if not code.url.startswith((SCHEME, "/")):
+        schemes = "https://, ssh:// or file:// (a git repository), or the absolute path of a directory"
         raise RequestError([Problem(field="code.url", expected=schemes, got=repr(code.url))])
-    root = Path(git.local_path(code.url))
+    root = local_path(code.url)
     _demand([
         _unreadable("code.url", root, settings.files.read, "files.read"),
-        None if root.is_dir() else Problem(
-            field="code.url", expected="a directory or git repository that exists", got=str(root)
+        None if exists(root) and root.is_dir() else Problem(
+            field="code.url", expected="a directory or git repository that exists and can be reached", got=str(root)
         ),
-        None if (root / code.subdirectory).is_dir() else Problem(
+        None if exists(root / code.subdirectory) and (root / code.subdirectory).is_dir() else Problem(
             field="code.subdirectory", expected=f"a directory in {root}", got=code.subdirectory
         ),
         Problem(
@@ -157,19 +155,10 @@ def _pin_directory(code: CodeRequest, settings: PlatformSettings, store: Store) 
         archive = Path(scratch) / "code.tar"
         pack_tree(root, list_tree(root), archive)
         digest = store.put_file(archive).sha256
-    commit, dirty = _work_tree(root)
+        commit, dirty = work_tree.standing(root, archive)
     return PinnedCode(
         kind="directory", url=str(root), commit=commit, dirty=dirty, subdirectory=code.subdirectory, digest=digest
     )
-
-
-def _work_tree(root: Path) -> tuple[str | None, bool]:
-    """Return the commit that a directory stands on, and whether it differs from it; None outside a repository."""
-    try:
-        commit = git.run("rev-parse", "HEAD", cwd=root).strip()
-        return commit, bool(git.run("status", "--porcelain", "--", ".", cwd=root).strip())
-    except (UserFault, PlatformFault):
-        return None, False
 
 
 def _demand(problems: Sequence[Problem | None]) -> None:
@@ -187,10 +176,12 @@ def _data_problems(request: RunRequest, settings: PlatformSettings) -> list[Prob
                 _unknown_connection(f"data.{name}.s3.connection", source.connection, settings.connections.data)
             )
         else:
-            field, path = f"data.{name}.file.uri", _path(source.uri)
+            field, path = f"data.{name}.file.uri", local_path(source.uri)
             problem = _unreadable(field, path, settings.files.read, "files.read")
-            if problem is None and not path.exists():
-                problem = Problem(field=field, expected="a file or directory that exists", got=str(path))
+            if problem is None and not exists(path):
+                problem = Problem(
+                    field=field, expected="a file or directory that exists and can be reached", got=str(path)
+                )
             found.append(problem)
     return [problem for problem in found if problem]
 
@@ -204,25 +195,33 @@ def _destination_problems(request: RunRequest, settings: PlatformSettings) -> li
             "model.connection", request.model.connection or "", settings.connections.destinations
         )
     else:
-        problem = _unreadable("model.destination", _path(destination), settings.files.write, "files.write")
+        problem = _unreadable("model.destination", local_path(destination), settings.files.write, "files.write")
     return [problem] if problem else []
 
 
-def _store_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
-    """Find what lies in the platform's own store, which no conf may read or write by itself."""
+def _store_problems(request: RunRequest, store: Store) -> list[Problem]:
+    """Find what lies in or around the platform's own store, which no conf may read or write by itself.
+
+    Code may lie around it: what is packed leaves the platform's home out.
+    """
+    own = _as_prefix(os.path.realpath(store.local_root) if store.local_root else store.url)
     named = {f"data.{name}": channel.source.uri for name, channel in request.data.items()}
     if request.model and request.model.destination:
         named["model.destination"] = request.model.destination
-    store = _as_prefix(settings.store_url)
+    shared = {
+        field: uri for field, uri in named.items() if _as_prefix(uri).startswith(own) or own.startswith(_as_prefix(uri))
+    }
+    if _as_prefix(request.code.url).startswith(own):
+        shared["code.url"] = request.code.url
     return [
         Problem(field=field, expected="a place that shares nothing with the platform's own store", got=uri)
-        for field, uri in named.items()
-        if _as_prefix(uri).startswith(store) or store.startswith(_as_prefix(uri))
+        for field, uri in shared.items()
     ]
 
 
-def _as_prefix(uri: str) -> str:
-    plain = f"file://{_path(uri).resolve()}" if uri.startswith("file://") else uri
+def _as_prefix(place: str) -> str:
+    """Return a URL or path so that one lies in another if it begins with it; links are followed."""
+    plain = os.path.realpath(local_path(place)) if place.startswith((SCHEME, "/")) else place
     return f"{plain.rstrip('/')}/"
 
 
@@ -236,10 +235,8 @@ def _unknown_connection(field: str, name: str, allowed: Sequence[str]) -> Proble
 
 
 def _unreadable(field: str, path: Path, allowed: Sequence[str], setting: str) -> Problem | None:
-    if not path.is_absolute():
-        return Problem(field=field, expected="an absolute path, or a URL", got=str(path))
-    real = path.resolve()
-    if "*" in allowed or any(real.is_relative_to(Path(root).resolve()) for root in allowed):
+    real = Path(os.path.realpath(path))  # Path.resolve raises at links in a circle
+    if "*" in allowed or any(real.is_relative_to(os.path.realpath(root)) for root in allowed):
         return None
     known = ", ".join(allowed) or "none"
     hint = f"An administrator allows one under {setting} in config/platform.yaml."

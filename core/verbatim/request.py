@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -26,14 +26,25 @@ from pydantic import (
 
 from verbatim.documents import Document, Moment, Pattern
 from verbatim.errors import RequestError
-from verbatim.problems import Problem, problems_of, shown
+from verbatim.paths import SCHEME, local_path
+from verbatim.problems import Problem, printable, problems_of, shown
 
 NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
 Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", NAME), Field(description=NAME)]
 S3Uri = Annotated[str, Pattern(r"^s3://[^/]+/.*$", "a URI such as s3://bucket/prefix/")]
-FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/")]
+
+
+def _local(uri: str) -> str:
+    if uri.startswith(SCHEME):
+        local_path(uri)
+    return uri
+
+
+FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/"), AfterValidator(_local)]
 Destination = Annotated[
-    str, Pattern(r"^(s3://[^/]+/.*|file:///.+)$", "a URI such as s3://bucket/prefix/ or file:///srv/models/")
+    str,
+    Pattern(r"^(s3://[^/]+/.*|file:///.+)$", "a URI such as s3://bucket/prefix/ or file:///srv/models/"),
+    AfterValidator(_local),
 ]
 Scalar = str | int | float | bool | None
 Parameter = Scalar | list[Any] | dict[str, Any]
@@ -41,6 +52,11 @@ Parameter = Scalar | list[Any] | dict[str, Any]
 _MEMORY = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd])$")
 MIN_MEMORY_BYTES = 32 * 1024**2
+MAX_MEMORY_BYTES = 1024**5
+MAX_DURATION = timedelta(days=36525)
+MAX_URL_CHARS = 4096
+MAX_DEPTH = 64
+MAX_NUMBER_BITS = 997
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -48,25 +64,29 @@ def parse_memory(text: str) -> int:
     """Return the bytes that ``512m``, ``4g`` or ``1048576`` name; units are powers of 1024.
 
     Raises:
-        ValueError: The text is not a positive amount of memory.
+        ValueError: The text is not a positive amount of memory, or more than ``MAX_MEMORY_BYTES``.
     """
     match = _MEMORY.match(text.strip())
-    amount = int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ")) if match else 0
-    if amount <= 0:
+    amount = float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ") if match else 0
+    if amount < 1:
         raise ValueError("a positive amount of memory such as '512m' or '4g'")
-    return amount
+    if amount > MAX_MEMORY_BYTES:
+        raise ValueError("memory of at most 1024t, such as '512m' or '4g'")
+    return int(amount)
 
 
 def parse_duration(text: str) -> timedelta:
     """Return the duration that ``90s``, ``30m``, ``2h`` or ``30d`` names.
 
     Raises:
-        ValueError: The text is not a positive duration.
+        ValueError: The text is not a positive duration, or more than ``MAX_DURATION``.
     """
     match = _DURATION.match(text.strip())
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0
     if seconds <= 0:
         raise ValueError("a positive duration such as '90s', '30m', '2h' or '30d'")
+    if seconds > MAX_DURATION.total_seconds():
+        raise ValueError("a duration of at most 36525d, which is 100 years, such as '90s', '30m', '2h' or '30d'")
     return timedelta(seconds=seconds)
 
 
@@ -96,8 +116,20 @@ class CodeRequest(Document):
 
     @field_validator("url")
     @classmethod
+    def _means_one_place(cls, value: str) -> str:
+        if len(value) > MAX_URL_CHARS:
+            raise ValueError(f"a URL or directory of at most {MAX_URL_CHARS} characters")
+        if value.startswith((SCHEME, "/")):
+            local_path(value)
+        return value
+
+    @field_validator("url")
+    @classmethod
     def _no_credential(cls, value: str) -> str:
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise ValueError("a URL whose host can be read") from None
         if parts.scheme in {"http", "https"} and (parts.username or parts.password):
             raise ValueError("a URL without a user or password in it; for private code see docs/troubleshooting.md")
         return value
@@ -147,7 +179,7 @@ class MetricDefinition(Document):
     def _compiles_with_a_group(cls, value: str) -> str:
         try:
             groups = re.compile(value).groups
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"a regular expression ({error})") from None
         if groups < 1:
             raise ValueError("a regular expression with one (group) around the number")
@@ -301,7 +333,7 @@ class RunRequest(Document):
     def _in_json(cls, value: dict[str, Parameter]) -> dict[str, Parameter]:
         try:
             json.dumps(value, allow_nan=False)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise ValueError("values that JSON has, so neither NaN nor an infinite number") from None
         return value
 
@@ -320,7 +352,7 @@ class RunRequest(Document):
 
 
 def _name_from(code: CodeRequest) -> str:
-    path = PurePosixPath(urlsplit(code.url).path.rstrip("/") or code.url)
+    path = PurePosixPath(unquote(urlsplit(code.url).path).rstrip("/") or code.url)
     last = PurePosixPath(code.subdirectory).name or path.name.removesuffix(".git")
     return re.sub(r"[^a-z0-9_-]+", "-", last.lower()).strip("-_")[:63] or "default"
 
@@ -336,11 +368,36 @@ def parse_request(conf: Mapping[str, Any]) -> RunRequest:
     """
     if not isinstance(conf, Mapping):
         raise RequestError([Problem(field="conf", expected="a JSON object", got=shown(conf))])
+    if unfit := list(_unfit(conf, ())):
+        raise RequestError(unfit)
     given = {key: value for key, value in conf.items() if value is not None or key == "model"}
     try:
         return RunRequest.model_validate(given)
     except ValidationError as error:
         raise RequestError(problems_of(error, RunRequest)) from None
+
+
+def _unfit(value: Any, path: tuple[str, ...]) -> Iterator[Problem]:
+    """Find what JSON text may hold, but neither a file, a variable nor a database; before anything else reads it."""
+    field = ".".join(path) or "conf"
+    if len(path) > MAX_DEPTH:
+        yield Problem(field=path[0], expected=f"at most {MAX_DEPTH} levels of nesting", got="more")
+    elif isinstance(value, str):
+        if printable(value) != value:
+            yield Problem(field=field, expected="text without NUL that UTF-8 can encode", got=shown(value))
+    elif isinstance(value, int):
+        if value.bit_length() > MAX_NUMBER_BITS:
+            yield Problem(field=field, expected="a number of at most 300 digits", got=shown(value))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str) or printable(key) != key:
+                expected = "keys that are text without NUL that UTF-8 can encode"
+                yield Problem(field=field, expected=expected, got=shown(key))
+            else:
+                yield from _unfit(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _unfit(item, (*path, str(place)))
 
 
 __all__ = [

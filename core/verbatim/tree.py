@@ -11,7 +11,7 @@ import stat
 import subprocess
 import tarfile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from verbatim import git
 from verbatim.errors import UserFault
@@ -27,23 +27,48 @@ def list_tree(root: Path) -> list[str]:
     """Return the files and symbolic links of a code directory as relative POSIX paths, sorted.
 
     In a git work tree those that git tracks or would track, so without what .gitignore names; elsewhere
-    (and where git would track nothing) all. What lies in one of ``LEFT_OUT`` is never among them.
+    (and where git would track nothing) all. What lies in one of ``LEFT_OUT`` is never among them. Nothing of the
+    directory is run (see ``verbatim.git``).
+
+    Raises:
+        UserFault: A part of the directory cannot be read.
     """
+    try:
+        return _list(root)
+    except OSError as error:
+        raise UserFault(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _list(root: Path) -> list[str]:
     command = git.command("ls-files", "-z", "-co", "--exclude-standard")
     try:
         listing = subprocess.run(
-            command, cwd=root, env=git.environment(), stdin=subprocess.DEVNULL, capture_output=True, check=True
+            command, cwd=root, env=git.environment_inside(), stdin=subprocess.DEVNULL, capture_output=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return _walk(root)
     found: set[str] = set()
     for name in filter(None, map(os.fsdecode, listing.split(b"\0"))):
         path = root / name
+        if not LEFT_OUT.isdisjoint(PurePosixPath(name).parts) or not _is_there(root, name):
+            continue  # what is deleted and not yet committed is listed, too
         if path.is_dir() and not path.is_symlink():  # a repository within: git names it, not its files
-            found.update(f"{name.rstrip('/')}/{inner}" for inner in list_tree(path))
-        elif os.path.lexists(path) and LEFT_OUT.isdisjoint(PurePosixPath(name).parts):
-            found.add(name)  # what is deleted and not yet committed is listed, too, but not there
+            found.update(f"{name.rstrip('/')}/{inner}" for inner in _list(path))
+        else:
+            found.add(name)
     return sorted(found, key=os.fsencode) or _walk(root)
+
+
+def _is_there(root: Path, name: str) -> bool:
+    """Return whether a file lies at a path itself; an index may also name what lies behind a link, anywhere."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or any((root / parent).is_symlink() for parent in path.parents[:-1]):
+        return False
+    try:
+        (root / name).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
@@ -58,7 +83,8 @@ def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
         The number of files and links in it.
 
     Raises:
-        UserFault: A link leads out of the directory, or there is something that is neither file nor link.
+        UserFault: A link leads out of the directory, there is something that is neither file nor link, or a file cannot
+            be read.
     """
     names = sorted(list_tree(root) if files is None else files, key=os.fsencode)
     with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as archive:
@@ -72,7 +98,7 @@ def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
                 archive.addfile(member)
             elif stat.S_ISREG(status.st_mode):
                 member.size, member.mode = status.st_size, _mode(status.st_mode)
-                with path.open("rb") as content:
+                with _opened(path) as content:
                     archive.addfile(member, content)
             else:
                 raise UserFault(f"{name} is neither a file, a directory nor a link; it cannot be part of the code")
@@ -125,9 +151,19 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
         raise UserFault(f"the archive is damaged or holds a path twice: {error}") from None
 
 
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UserFault(f"{path} cannot be read: {error.strerror}") from None
+
+
 def _walk(root: Path) -> list[str]:
+    def refuse(error: OSError) -> None:
+        raise error
+
     found: list[str] = []
-    for directory, folders, files in os.walk(root):
+    for directory, folders, files in os.walk(root, onerror=refuse):
         here = Path(directory)
         folders[:] = [name for name in folders if name not in LEFT_OUT]
         entries = [*files, *(name for name in folders if (here / name).is_symlink())]

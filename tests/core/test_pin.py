@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hostile import TEXTS, VALUES, replaced
 
 from verbatim.errors import RequestError
 from verbatim.pin import local_destination, local_paths, pin_request
@@ -14,7 +18,7 @@ from verbatim.store import Store
 from verbatim.tree import list_tree, unpack_tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 MOMENT = datetime(2026, 11, 20, 4, 20, 10, tzinfo=UTC)
 IMAGE = Image(reference="verbatim-runner:latest", digest="sha256:1")
@@ -156,3 +160,214 @@ def test_the_paths_that_a_run_needs_are_known(site: Site) -> None:
     )
     assert local_paths(spec) == (site.repository, site.data)
     assert local_destination(spec) == site.root / "models/churn"
+
+
+def test_code_may_lie_around_the_platforms_own_store_but_not_in_it(site: Site) -> None:
+    home = site.repository / ".verbatim"
+    site.store = Store(f"file://{home}/store")
+    assert site.pin(code=str(site.repository)).code.dirty is False
+    (site.store.local_root / "code").mkdir()
+    for inside in (f"{home}/store/code", f"file://{home}/store", f"file://{site.repository}/%2everbatim/store/"):
+        assert "the platform's own store" in site.problems(code=inside)["code.url"]
+
+
+def test_a_path_is_read_the_same_way_by_all(site: Site) -> None:
+    (site.repository / "my repo").mkdir()
+    git(site.repository, "clone", "-q", site.repository, "my repo")
+    spec = site.pin(code=f"file://{site.repository}/my%20repo", data={"a": {"file": {"uri": f"file://{site.data}%2f"}}})
+    assert (spec.experiment, spec.code.commit) == ("my-repo", git(site.repository, "rev-parse", "next"))
+    assert local_paths(spec) == (site.repository / "my repo", site.data)
+
+
+@pytest.mark.parametrize(
+    "tail", ["/../secret", "/%2e%2e/secret", "/%2E./secret", "/x%00", "/x#/y", "/x?y", "/%ff"]
+)  # fmt: skip
+def test_a_uri_that_readers_may_take_for_different_paths_is_refused(site: Site, tail: str) -> None:
+    git(site.root, "clone", "-q", site.repository, "secret")
+    uri = f"file://{site.data}{tail}"
+    problems = site.problems(code=uri, data={"a": {"file": {"uri": uri}}}, model={"destination": uri})
+    assert set(problems) == {"code.url", "data.a.file.uri", "model.destination"}
+    assert list(site.problems(code=f"file://host{site.repository}")) == ["code.url"], "git takes the host for a path"
+
+
+def change(site: Site) -> None:
+    (site.repository / "train.py").write_text("print(2)\n")
+
+
+def stage(site: Site) -> None:
+    change(site)
+    git(site.repository, "add", "train.py")
+
+
+def delete(site: Site) -> None:
+    (site.repository / "train.py").unlink()
+
+
+def make_executable(site: Site) -> None:
+    (site.repository / "train.py").chmod(0o755)
+
+
+def add_link(site: Site) -> None:
+    (site.repository / "latest").symlink_to("train.py")
+
+
+def ignore(site: Site) -> None:
+    (site.repository / ".git/info/exclude").write_text("*.csv\n.venv\n")
+    (site.repository / "big.csv").write_text("1")
+
+
+def commit_all(site: Site) -> None:
+    add_link(site)
+    make_executable(site)
+    (site.repository / ".venv").mkdir()
+    for name in ("ünï \t.py", ".venv/x"):
+        (site.repository / name).write_text("1")
+    git(site.repository, "add", "--force", "-A")
+    git(site.repository, "commit", "-qm", "third")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "dirty"),
+    [(change, True), (stage, True), (delete, True), (make_executable, True), (add_link, True), (ignore, False),
+     (commit_all, False)],
+)  # fmt: skip
+def test_a_directory_is_dirty_when_its_code_differs_from_the_commit(
+    site: Site, prepare: Callable[[Site], None], dirty: bool
+) -> None:
+    (site.repository / "keep.py").write_text("x = 1\n")
+    git(site.repository, "add", "keep.py")
+    git(site.repository, "commit", "-qm", "keep")
+    prepare(site)
+    code = site.pin(code=str(site.repository)).code
+    assert (code.commit, code.dirty) == (git(site.repository, "rev-parse", "HEAD"), dirty)
+
+
+def test_a_part_of_a_work_tree_stands_on_its_commit_with_its_submodules(site: Site) -> None:
+    part = site.repository / "part"
+    part.mkdir()
+    (part / "own.py").write_text("1")
+    git(site.repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", site.repository, "part/sub")
+    git(site.repository, "add", "-A")
+    git(site.repository, "commit", "-qm", "with a submodule")
+    change(site)
+    assert site.pin(code=str(part)).code.dirty is False
+    (part / "sub/train.py").write_text("print(3)\n")
+    assert site.pin(code=str(part)).code.dirty is True
+
+
+def test_pinning_a_hostile_repository_runs_nothing_of_it(site: Site) -> None:
+    marker, repository = site.root / "ran", site.repository
+    trap = site.root / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {marker}\nexec cat\n")
+    trap.chmod(0o755)
+    hooks = repository / ".git/hooks"
+    for hook in ("post-index-change", "pre-auto-gc", "reference-transaction"):
+        (hooks / hook).write_text(trap.read_text())
+        (hooks / hook).chmod(0o755)
+    for key in ("filter.evil.clean", "filter.evil.smudge", "core.fsmonitor", "uploadpack.packObjectsHook",
+                "core.sshCommand", "core.pager", "diff.external", "core.alternateRefsCommand"):  # fmt: skip
+        git(repository, "config", key, str(trap))
+    (repository / ".gitattributes").write_text("* filter=evil\n")
+    (repository / "train.py").write_text("print(2)\n")
+    os.utime(repository / "train.py", (1, 1))
+    assert site.pin(code=str(repository)).code.dirty
+    site.pin(code=f"file://{repository}")
+    assert not marker.exists()
+    git(repository, "status")
+    assert marker.exists(), "the trap is none: git status would run it"
+
+
+def test_pinning_a_hostile_partial_clone_fetches_nothing_by_its_command(site: Site) -> None:
+    marker, repository = site.root / "ran", site.repository
+    (repository / ".gitignore").write_text("*.csv\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "third")
+    missing = [git(repository, "rev-parse", name) for name in ("HEAD^{tree}", "HEAD:.gitignore")]
+    git(repository, "update-index", "--skip-worktree", ".gitignore")
+    (repository / ".gitignore").unlink()
+    for digest in missing:
+        (repository / ".git/objects" / digest[:2] / digest[2:]).unlink()
+    for key, value in {
+        "core.repositoryformatversion": "1", "extensions.partialClone": "evil", "remote.evil.promisor": "true",
+        "remote.evil.url": f"file://{site.data}", "remote.evil.uploadpack": f"touch {marker}; false",
+        "protocol.file.allow": "always", "protocol.allow": "always",
+    }.items():  # fmt: skip
+        git(repository, "config", key, value)
+    site.pin(code=str(repository))
+    site.pin(code=f"file://{repository}")
+    assert not marker.exists()
+    subprocess.run(["git", "-C", repository, "ls-tree", "-r", "HEAD"], check=False, capture_output=True)
+    assert marker.exists(), "the trap is none: git ls-tree would run it"
+
+
+@pytest.fixture
+def as_nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory of a user whom closed files and directories stop, as they do not stop root."""
+    with tempfile.TemporaryDirectory() as root:
+        monkeypatch.setenv("HOME", root)
+        if os.geteuid() == 0:
+            os.chown(root, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield Path(root)
+        finally:
+            os.seteuid(os.getuid())
+
+
+@pytest.mark.parametrize(
+    ("closed", "fields"),
+    [
+        ("churn/train.py", ["code.url"]),
+        ("churn/part", ["code.url"]),
+        ("churn", ["code.url"]),
+        ("lake", ["data.a.file.uri"]),
+        (".", ["data.a.file.uri", "code.url"]),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem(as_nobody: Path, closed: str, fields: list[str]) -> None:
+    site = Site(as_nobody)
+    (site.data / "inner").mkdir()
+    (site.repository / "part").mkdir()
+    (site.repository / "part/train.py").write_text("print(1)\n")
+    git(site.repository, "add", "-A")
+    data = {"a": {"file": {"uri": f"file://{site.data}/inner"}}}
+    (as_nobody / closed).chmod(0)
+    try:
+        assert list(site.problems(code=str(site.repository), data=data)) == fields
+        if closed in {"churn", "."}:
+            assert list(site.problems(code=f"file://{site.repository}", data=data)) == fields
+    finally:
+        (as_nobody / closed).chmod(0o755)
+
+
+def test_links_in_a_circle_and_names_too_long_are_problems(site: Site) -> None:
+    (site.data / "circle").symlink_to("circle")
+    for name in ("circle", "x" * 300, "circle/x"):
+        path = f"{site.data}/{name}"
+        assert "code.url" in site.problems(code=path, data={"a": {"file": {"uri": f"file://{path}"}}})
+        assert list(site.problems(data={"a": {"file": {"uri": f"file://{path}"}}})) == ["data.a.file.uri"]
+        assert list(site.problems(code={"url": str(site.repository), "subdirectory": name})) == ["code.subdirectory"]
+
+
+def test_no_hostile_value_anywhere_in_a_conf_makes_pinning_crash(site: Site) -> None:
+    conf = {
+        "experiment": "churn",
+        "code": {"url": str(site.repository), "ref": None, "subdirectory": "."},
+        "command": ["python", "train.py"],
+        "data": {
+            "a": {"file": {"uri": f"file://{site.data}/"}},
+            "b": {"s3": {"uri": "s3://x/", "connection": "s3_lake"}},
+        },
+        "as_of": "2026-01-31",
+        "model": {"name": "churn", "destination": f"file://{site.root}/models/"},
+        "retention": {"rejected": "30d"},
+    }
+    pinned = 0
+    for hostile in replaced(conf, (*TEXTS, *VALUES)):
+        try:
+            site.pin(**hostile).canonical()
+        except RequestError as error:
+            str(error).encode()
+        else:
+            pinned += 1
+    assert pinned, "some of the values are fine at some places"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hostile import TEXTS, VALUES, replaced
 
 from verbatim.errors import RequestError, UserFault
 from verbatim.request import RunRequest, parse_request
@@ -157,3 +158,69 @@ def test_a_long_value_is_shown_shortened() -> None:
 def test_a_request_survives_its_own_json() -> None:
     request = parse_request({"code": CODE, "as_of": "2026-01-31", "parameters": {"a": [1, None, {"b": True}]}})
     assert RunRequest.model_validate_json(request.canonical()) == request
+
+
+@pytest.mark.parametrize(
+    ("conf", "field"),
+    [
+        ({"resources": {"timeout": "1000000000000d"}}, "resources.timeout"),
+        ({"resources": {"timeout": "36526d"}}, "resources.timeout"),
+        ({"resources": {"memory": "9" * 400}}, "resources.memory"),
+        ({"resources": {"memory": 10**5000}}, "resources.memory"),
+        ({"resources": {"cpus": 10**400}}, "resources.cpus"),
+        ({"retention": {"rejected": "9999999d"}}, "retention.rejected"),
+        ({"seed": 10**5000}, "seed"),
+        ({"as_of": "0001-01-01T00:00:00+14:00"}, "as_of"),
+        ({"environment": {"as_of": "9999-12-31T23:59:59-14:00"}}, "environment.as_of"),
+        ({"metrics": [{"name": "auc", "regex": "(a{99999999999999})"}]}, "metrics.0.regex"),
+        ({"metrics": [{"name": "auc", "regex": "(" * 3000 + ")" * 3000}]}, "metrics.0.regex"),
+        ({"data": {"t": {"file": {"uri": "file:///a%00b"}}}}, "data.t.file.uri"),
+        ({"data": {"t": {"file": {"uri": "file:///a/%2e%2e/b"}}}}, "data.t.file.uri"),
+        ({"model": {"destination": "file:///a/../b"}}, "model.destination"),
+        ({"code": "/a/../b"}, "code.url"),
+        ({"code": "https://["}, "code.url"),
+        ({"code": "https://h/" + "x" * 5000}, "code.url"),
+        ({"command": "a\0b"}, "command"),
+        ({"command": ["a", "\ud800"]}, "command.1"),
+        ({"parameters": {"a": {"b": ["\ud800"]}}}, "parameters.a.b.0"),
+        ({"parameters": {"a": {"\udcff": 1}}}, "parameters.a"),
+        ({"parameters": {"a": 10**5000}}, "parameters.a"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_value_beyond_all_bounds_is_a_problem_of_its_field(conf: dict[str, Any], field: str) -> None:
+    assert problem_of(**conf)[0] == field
+
+
+def test_no_hostile_value_anywhere_in_a_conf_makes_reading_it_crash() -> None:
+    conf = {
+        "experiment": "churn",
+        "code": {"url": CODE, "ref": "main", "subdirectory": "."},
+        "command": ["python", "train.py"],
+        "parameters": {"a": 1, "b": {"c": [1]}},
+        "data": {"a": {"file": {"uri": "file:///x/"}}, "b": {"s3": {"uri": "s3://x/", "connection": "lake"}}},
+        "as_of": "2026-01-31",
+        "validation": {"a": "suite.json"},
+        "metrics": [{"name": "auc", "regex": "(.*)"}],
+        "evaluation": {"command": "x"},
+        "gates": [{"metric": "auc", "min": 0.5, "max": 1}],
+        "model": {"name": "churn", "destination": "s3://x/", "connection": "models"},
+        "promotion": "none",
+        "resources": {"cpus": 1, "memory": "4g", "gpus": 0, "timeout": "1h"},
+        "environment": {"as_of": "now"},
+        "seed": 1,
+        "retention": {"rejected": "30d"},
+    }
+    parse_request(conf).canonical()
+    read = 0
+    for hostile in (*VALUES, *replaced(conf, (*TEXTS, *VALUES))):
+        try:
+            request = parse_request(hostile)
+        except RequestError as error:
+            str(error).encode()
+        else:
+            assert RunRequest.model_validate_json(request.canonical()) == request
+            assert request.resources.memory_bytes < 2**63
+            assert request.experiment_name
+            read += 1
+    assert read, "some of the values are fine at some places"

@@ -105,6 +105,18 @@ def test_listing_a_hostile_work_tree_runs_nothing_of_it(project: Path, tmp_path:
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_an_index_names_behind_a_link_is_not_listed(project: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / "conf").mkdir()
+    (project / "conf/secret.py").write_text("1")
+    subprocess.run(["git", "-C", project, "add", "."], check=True)
+    (tmp_path / "outside").mkdir()
+    (project / "conf").rename(tmp_path / "outside/conf")
+    (project / "conf").symlink_to(tmp_path / "outside/conf")
+    assert list_tree(project) == ["conf", "latest", "pkg/up.py", "pkg/ünï.py", "run.sh", "train.py"]
+    assert list_tree(project / "latest") == ["up.py", "ünï.py"], "a directory may itself be named by a link"
+
+
 @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "pkg/../../outside", "latest/../x"])
 def test_a_link_that_may_lead_out_is_not_packed(project: Path, tmp_path: Path, target: str) -> None:
     (project / "evil").symlink_to(target)
