@@ -6,6 +6,7 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from verbatim.errors import NotFound, UserFault
 
@@ -76,4 +77,4 @@ def _uri(text: str, base: Path) -> str:
     """Return a path as a ``file://`` URI, its final slash kept; a URI as it is."""
     if not text or "://" in text:
         return text
-    return f"file://{os.path.normpath(base / text)}{'/' if text.endswith('/') else ''}"
+    return f"file://{quote(os.path.normpath(base / text))}{'/' if text.endswith('/') else ''}"

@@ -105,9 +105,14 @@ def local_transport(url: str) -> tuple[str, ...]:
     return ("--upload-pack=GIT_ALLOW_PROTOCOL= git -c safe.directory=* upload-pack",) if url.startswith(SCHEME) else ()
 
 
+def is_ssh_url(url: str) -> bool:
+    """Return whether a code URL is read over ssh, in either of the two ways in which git writes that."""
+    return urlsplit(url).scheme in {"ssh", "git+ssh"} or bool(re.match(r"^[\w.-]+@[\w.-]+:", url))
+
+
 def is_git_url(url: str) -> bool:
     """Return whether a code URL names a git repository rather than a plain directory."""
-    if urlsplit(url).scheme in {"http", "https", "ssh", "git+ssh"} or re.match(r"^[\w.-]+@[\w.-]+:", url):
+    if urlsplit(url).scheme in {"http", "https"} or is_ssh_url(url):
         return True
     if not url.startswith(SCHEME):
         return False

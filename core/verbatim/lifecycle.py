@@ -119,7 +119,9 @@ class RunLifecycle:
             if self.store.exists(layout.spec(run_id)):
                 spec = self.spec(run_id)
             else:
-                spec = pin_request(conf, settings=self._settings, store=self.store, image=image, moment=moment)
+                spec = pin_request(
+                    conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment
+                )
                 self.store.publish(layout.spec(run_id), spec)
         except VerbatimError as error:
             self._close(self._result(run_id, "pin", try_number, started_at, error=error))

@@ -24,13 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from verbatim.settings import PlatformSettings
+    from verbatim.stage import EngineName
     from verbatim.store import Store
 
 CLOCK_SKEW = timedelta(minutes=1)
 
 
 def pin_request(
-    conf: Mapping[str, Any], *, settings: PlatformSettings, store: Store, image: Image, moment: datetime
+    conf: Mapping[str, Any],
+    *,
+    settings: PlatformSettings,
+    store: Store,
+    image: Image,
+    engine: EngineName,
+    moment: datetime,
 ) -> RunSpec:
     """Pin a conf.
 
@@ -39,6 +46,7 @@ def pin_request(
         settings: Which connections and directories a conf may name.
         store: Where a directory's code goes.
         image: What the stages will run in.
+        engine: Where they will run: containers hold no ssh key.
         moment: The run's own time: data is read as of it unless the conf says otherwise.
 
     Raises:
@@ -52,7 +60,7 @@ def pin_request(
     ]
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
-    code = _pinned(lambda: _pin_code(request.code, settings, store), problems)
+    code = _pinned(lambda: _pin_code(request.code, settings, store, engine), problems)
     if problems or code is None:
         raise RequestError(problems)
     as_of = request.as_of or moment
@@ -105,7 +113,16 @@ def _pinned(pin: Callable[[], PinnedCode], problems: list[Problem]) -> PinnedCod
     return None
 
 
-def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store) -> PinnedCode:
+def _ssh_problem(code: CodeRequest, engine: EngineName) -> Problem | None:
+    if engine != "docker" or not git.is_ssh_url(code.url):
+        return None
+    hint = "Containers hold no ssh key; a clone on the platform's machine is read through file://."
+    expected = "an https:// or file:// URL, or a directory"
+    return Problem(field="code.url", expected=expected, got=git.without_credentials(code.url), hint=hint)
+
+
+def _pin_code(code: CodeRequest, settings: PlatformSettings, store: Store, engine: EngineName) -> PinnedCode:
+    _demand([_ssh_problem(code, engine)])
     if code.url.startswith(SCHEME):
         _demand([_unreadable("code.url", local_path(code.url), settings.files.read, "files.read")])
     if not git.is_git_url(code.url):

@@ -20,6 +20,8 @@ from verbatim.tree import list_tree, unpack_tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from verbatim.stage import EngineName
+
 MOMENT = datetime(2026, 11, 20, 4, 20, 10, tzinfo=UTC)
 IMAGE = Image(reference="verbatim-runner:latest", digest="sha256:1")
 
@@ -46,6 +48,7 @@ class Site:
         git(self.repository, "checkout", "-qb", "next")
         git(self.repository, "commit", "-qm", "second", "--allow-empty")
         self.store = Store(f"file://{root}/store")
+        self.engine: EngineName = "docker"
 
     def pin(self, **conf: Any) -> RunSpec:
         settings = PlatformSettings(
@@ -56,7 +59,7 @@ class Site:
             connections={"data": ("s3_lake",), "destinations": ("s3_models",)},
         )
         conf = {"code": f"file://{self.repository}", **conf}
-        return pin_request(conf, settings=settings, store=self.store, image=IMAGE, moment=MOMENT)
+        return pin_request(conf, settings=settings, store=self.store, image=IMAGE, engine=self.engine, moment=MOMENT)
 
     def problems(self, **conf: Any) -> dict[str, str]:
         with pytest.raises(RequestError) as raised:
@@ -132,6 +135,11 @@ def test_a_conf_names_nothing_of_the_platforms_own_store(site: Site) -> None:
     problems = site.problems(data={"train": {"file": {"uri": inside}}}, model={"destination": around})
     assert "the platform's own store" in problems["data.train"]
     assert "the platform's own store" in problems["model.destination"]
+
+
+@pytest.mark.parametrize("url", ["ssh://git@git.example/team/churn.git", "git@git.example:team/churn.git"])
+def test_containers_hold_no_ssh_key(site: Site, url: str) -> None:
+    assert "Containers hold no ssh key" in site.problems(code=url)["code.url"]
 
 
 def test_a_link_out_of_what_is_allowed_is_not_allowed(site: Site) -> None:
