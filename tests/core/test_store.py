@@ -188,3 +188,10 @@ def test_a_second_try_follows_the_first_which_died_within_a_line(store: Store) -
     second.write(b"two\n")
     second.flush()
     assert lines_of(reader) == [b"bro", b"two"]
+
+
+def test_a_local_store_is_its_owners_alone_also_where_the_directory_was_there(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir(mode=0o755)
+    for name in ("old", "new"):
+        Store(f"file://{tmp_path}/{name}")
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700

@@ -57,6 +57,7 @@ def test_a_destination_gets_the_files_and_the_document(ground, request_of, tmp_p
     there = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert there == {"3/model.json", "3/nested/model.bin", "3/verbatim.json"}
     assert ModelVersion.parse((tmp_path / "out/3/verbatim.json").read_bytes(), source="test").version == 3
+    assert all(path.stat().st_mode & 0o004 for path in (tmp_path / "out", *(tmp_path / "out").rglob("*")))
 
 
 def test_registering_once_more_writes_the_same(ground, request_of, tmp_path):

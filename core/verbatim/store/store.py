@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -36,7 +37,7 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
     """Open the object store that a URL names.
 
     Args:
-        url: ``file:///directory`` (made, for its owner alone, if it is not there) or ``s3://bucket/prefix``.
+        url: ``file:///directory`` (made if it is not there) or ``s3://bucket/prefix``.
         credentials: For S3; without them the ambient ones of the machine are used.
 
     Raises:
@@ -48,9 +49,9 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
 
         directory = Path(unquote(parts.path))
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # a training must not read other runs' blobs
+            directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PlatformFault(f"the store {url} cannot be made: {error.strerror}") from None
+            raise PlatformFault(f"{url} cannot be made: {error.strerror}") from None
         return LocalStore(directory)
     if parts.scheme == "s3":
         from obstore.store import S3Store  # noqa: PLC0415 - S3 clients take time to load
@@ -68,12 +69,14 @@ class Store:
     Every method raises ``PlatformFault`` when the store does not answer, and ``NotFound`` for what is not there.
 
     Args:
-        url: ``file:///directory`` or ``s3://bucket/prefix``.
+        url: ``file:///directory``, which becomes its owner's alone, or ``s3://bucket/prefix``.
         credentials: For S3.
     """
 
     def __init__(self, url: str, credentials: S3Credentials | None = None) -> None:
         self.url = url
+        if self.local_root:
+            _close_to_others(self.local_root)
         self._objects = open_object_store(url, credentials)
 
     @property
@@ -230,6 +233,19 @@ class Store:
     def _fault(self, error: Exception) -> PlatformFault:
         first = str(error).strip().splitlines()[0][:300]
         return PlatformFault(f"the store {self.url} does not answer as it should: {first}")
+
+
+def _close_to_others(directory: Path) -> None:
+    """Make a directory if it is not there, and its owner's alone: a training must not read other runs' blobs."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = stat.S_IMODE(directory.stat().st_mode)
+        if mode & 0o077:
+            directory.chmod(mode & ~0o077)
+    except OSError as error:
+        raise PlatformFault(
+            f"the store file://{directory} cannot be made its owner's alone: {error.strerror}"
+        ) from None
 
 
 def hash_file(path: Path) -> tuple[str, int]:
