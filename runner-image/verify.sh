@@ -14,9 +14,9 @@ kept() {
 
 runner='import sys; sys.path.insert(0, "/opt/verbatim"); '
 
-[ "$(id -u trainer):$(id -g trainer)" = 1001:1001 ] || failed "trainer is 1001"
-[ "$(id -u builder):$(id -g builder)" = 1002:1002 ] || failed "builder is 1002"
-kept "the users trainer (1001) and builder (1002) are there, in no other group"
+[ "$(id -u trainer):$(id -G trainer)" = 65521:65521 ] || failed "trainer is 65521"
+[ "$(id -u builder):$(id -G builder)" = 65522:65522 ] || failed "builder is 65522"
+kept "the users trainer (65521) and builder (65522) are there, in no other group"
 
 for tool in git ssh gcc g++ make python3 tini; do
     command -v "$tool" >/dev/null || failed "$tool is there"

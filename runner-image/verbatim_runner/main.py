@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verbatim.documents import now
 from verbatim.errors import PlatformFault, Stopped, VerbatimError
@@ -23,6 +24,9 @@ from verbatim.store import LiveWriter, Store, layout
 from verbatim_runner.console import Console
 from verbatim_runner.isolation import Isolation
 from verbatim_runner.stage_context import StageContext, StageFailed
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def main() -> None:
@@ -57,21 +61,22 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
         secrets = StageSecrets.parse(secrets_file.read_bytes(), source="secrets.json")
         secrets_file.unlink()
         store = Store(request.store_url, secrets.store)
+        isolation = Isolation(switches=request.engine == "docker" and os.geteuid() == 0)
+        if store.local_root:
+            isolation.work_as_owner_of(store.local_root)
     except (VerbatimError, OSError) as error:
         console.say(f"platform fault: {error}")
         return ExitCode.PLATFORM_FAULT
-    isolation = Isolation(switches=request.engine == "docker" and os.geteuid() == 0)
-    if store.local_root:
-        isolation.work_as_owner_of(store.local_root)
     stream = LiveWriter(store, layout.log_prefix(request.run_id, request.stage), request.try_number, "log")
     context = StageContext(request, secrets, store, Console(stream), isolation, work_dir)
     outputs, failure = _attempt(context)
-    result = StageResult(
-        run_id=request.run_id, stage=request.stage, try_number=request.try_number,
-        state="failed" if failure else "succeeded", started_at=started_at, finished_at=now(), engine=request.engine,
-        warnings=tuple(context.warnings), error=StageError.of(failure) if failure else None, outputs=outputs,
-    )  # fmt: skip
-    return _deliver(context, result, failure.exit_code if failure else ExitCode.OK)
+    if failure:
+        kind = StageError.of(failure).kind
+        context.console.say(failure.message if kind == "stopped" else f"{kind} fault: {failure.message}")
+    code = _deliver(context, started_at, outputs, failure)
+    with isolation.as_root():
+        shutil.rmtree(work_dir, ignore_errors=True)
+    return code
 
 
 def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | None]:
@@ -93,19 +98,29 @@ def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | Non
         return None, PlatformFault(f"the {context.request.stage} stage broke: {type(error).__name__}: {error}")
 
 
-def _deliver(context: StageContext, result: StageResult, code: ExitCode) -> ExitCode:
-    if result.error:
-        kind = "" if result.error.kind == "stopped" else f"{result.error.kind} fault: "
-        context.console.say(f"{kind}{result.error.message}")
+def _deliver(
+    context: StageContext, started_at: datetime, outputs: Outputs | None, failure: VerbatimError | None
+) -> ExitCode:
+    """Publish the result; where no document can hold its outputs, one without them."""
+    request = context.request
     try:
+        result = StageResult(
+            run_id=request.run_id, stage=request.stage, try_number=request.try_number,
+            state="failed" if failure else "succeeded", started_at=started_at, finished_at=now(), engine=request.engine,
+            warnings=tuple(context.warnings), error=StageError.of(failure) if failure else None, outputs=outputs,
+        )  # fmt: skip
         context.console.flush()
-        context.store.publish(layout.stage_result(result.run_id, result.stage, result.try_number), result)
+        context.store.publish(layout.stage_result(request.run_id, request.stage, request.try_number), result)
     except VerbatimError as error:
         Console().say(f"platform fault: the result could not be stored: {error}")
         return ExitCode.PLATFORM_FAULT
-    with context.isolation.as_root():
-        shutil.rmtree(context.work_dir, ignore_errors=True)
-    return code
+    except Exception as error:
+        if outputs is None:
+            raise
+        context.console.say(traceback.format_exc())
+        fault = PlatformFault(f"the result of the {request.stage} stage cannot be written down: {error}")
+        return _deliver(context, started_at, None, failure or fault)
+    return failure.exit_code if failure else ExitCode.OK
 
 
 def _stop(number: int, _frame: object) -> None:

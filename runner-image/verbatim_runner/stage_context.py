@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from verbatim.errors import ContractError, PlatformFault, VerbatimError
+from verbatim.problems import printable
 
 if TYPE_CHECKING:
     from verbatim.stage import Outputs, S3Credentials, StageName, StageRequest, StageSecrets
@@ -54,7 +55,7 @@ class StageContext:
 
     def warn(self, text: str) -> None:
         """Say something that the user should know, and keep it in the result."""
-        self.warnings.append(text)
+        self.warnings.append(printable(text))
         self.console.say(f"warning: {text}")
 
     def credentials(self, connection: str) -> S3Credentials:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +25,7 @@ from verbatim_runner.main import run_stage
 from verbatim_runner.stage_context import StageContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MOMENT = datetime(2100, 1, 1, tzinfo=UTC)
@@ -112,6 +116,20 @@ def write_tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
         return directory
 
     return write
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """Serve a directory over HTTP; gives its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(directory))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def commit_all(directory: Path) -> str:

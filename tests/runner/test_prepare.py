@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from runner.conftest import Ground, commit_all
+from runner.conftest import Ground, commit_all, served
 
 from verbatim.spec import PinnedCode
 from verbatim.stage import Entry, PrepareOutputs, StageResult, StageSecrets
@@ -15,7 +17,8 @@ from verbatim.store import layout
 from verbatim.tree import unpack_tree
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import find_declaration
-from verbatim_runner.environment.lock import lock_environment, packages_in
+from verbatim_runner.environment.lock import lock_environment, names_packages_alone, packages_in
+from verbatim_runner.stages import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +142,8 @@ def test_a_subdirectory_that_is_not_there_is_the_users_fault(ground, write_tree)
     ({"train.py": "", "requirements.txt": "# nothing\n"}, 0, "requirements.txt"),
     ({"train.py": "", "requirements.txt": "-e .\n", "setup.py": "import setuptools\nsetuptools.setup(name='x', install_requires=['six'])\n"},
      1, "requirements.txt"),
+    ({"train.py": "", "sub/pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n', "pyproject.toml":
+      '[project]\nname = "y"\nversion = "1"\ndependencies = ["x"]\n[tool.uv.sources]\nx = { path = "sub" }\n'}, 1, "pyproject.toml"),
 ])  # fmt: skip
 def test_dependencies_are_installed_however_they_are_declared(ground, write_tree, files, packages, declared_by):
     outputs = outputs_of(ground.run(ground.request("prepare", code=ground.store_directory(write_tree(files)))))
@@ -218,3 +223,53 @@ def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tre
         names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.sha256).decode())})
     assert "nvidia" not in names[0]
     assert names[1] - names[0] == {"nvidia"}
+
+
+def test_no_code_of_a_package_runs_while_it_is_installed(tmp_path, ground, write_tree):
+    wheel = tmp_path / "wheels/starts-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as content:
+        content.writestr("starts.pth", f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n")
+        content.writestr("starts.py", "")
+        content.writestr("starts-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: starts\nVersion: 1\n")
+        content.writestr("starts-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        content.writestr("starts-1.dist-info/RECORD", "")
+    with served(wheel.parent) as url:
+        requirements = f"--find-links {url}\nstarts\n"
+        code = ground.store_directory(write_tree({"train.py": "", "requirements.txt": requirements}))
+        outputs = outputs_of(ground.run(ground.request("prepare", code=code)))
+    assert outputs.environment.packages == 1
+    assert not (tmp_path / "ran").exists()
+    environment = ensure_environment(
+        ground.context(ground.request("train")), outputs.environment.lock_digest, outputs.environment.python
+    )
+    assert list(environment.bin_dir.parent.rglob("starts.cpython-*.pyc"))
+    subprocess.run([environment.python, "-c", ""], check=True)
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("line", "plain"), [
+    ("six", True),
+    ("six[extra]>=1.0,<2 ; python_version < '3.13'  # why", True),
+    ("six==1.16.0 \\\n    --hash=sha256:00", True),
+    ("# a comment\n\n--index-url https://index.example/simple", True),
+    ("-e .", False),
+    ("six \\\n  -e .", False),
+    ("six\r--editable=.", False),
+    ("-r more.txt", False),
+    ("./six", False),
+    ("six @ file:///six", False),
+    ("git+https://git.example/six", False),
+    ("--find-links file:///wheels", False),
+])  # fmt: skip
+def test_only_names_of_packages_are_resolved_with_the_hosts_cache(line, plain):
+    assert names_packages_alone(line) == plain
+
+
+def test_a_result_that_cannot_be_written_down_is_delivered_without_its_outputs(ground, write_tree, monkeypatch):
+    entry = Entry(argv=("python", os.fsdecode(b"caf\xe9.py")), appends_parameters=True, found_by="the test")
+    monkeypatch.setattr(prepare, "find_entry", lambda *_: entry)
+    result = ground.run(ground.request("prepare", code=ground.store_directory(write_tree({"train.py": ""}))))
+    assert result.outputs is None
+    assert result.error.kind == "platform"
+    assert "prepare" in result.error.message

@@ -2,6 +2,10 @@
 
 The record beside an environment is written last, by the runner; an environment without one was not finished, and is
 built again. Several stages that need the same one at once build it once.
+
+No run can change what another is given: an environment shares no file with the cache, belongs to root once it is built,
+and is built in the shared place only where no code of packages runs; else apart, and copied there. What runs apart is
+code of the lock's own packages, which whoever names the same lock trusts as well.
 """
 
 from __future__ import annotations
@@ -12,20 +16,26 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verbatim.errors import PlatformFault
-from verbatim_runner.environment.lock import has_all_hashes, packages_in
-from verbatim_runner.environment.uv import interpreter, run_uv
+from verbatim.errors import PlatformFault, UserFault
+from verbatim_runner.environment.lock import has_all_hashes, names_packages_alone, packages_in
+from verbatim_runner.environment.uv import WHEELS_ONLY, interpreter, run_uv, run_uv_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from verbatim_runner.stage_context import StageContext
+
+
+_VENV = ("venv", "--quiet", "--allow-existing", "--python")
+_MAKING = "making a virtual environment"
+_INSTALLING = "installing the locked packages"
 
 
 @dataclass(frozen=True)
@@ -95,26 +105,57 @@ def _describe(home: Path, lock: str, *, cached: bool) -> Environment:
 
 
 def _build(context: StageContext, home: Path, lock: str) -> None:
-    packages = packages_in(lock)
-    context.console.say(f"building an environment of {len(packages)} packages")
+    context.console.say(f"building an environment of {len(packages_in(lock))} packages")
     started = time.monotonic()
+    listed = context.work_dir / "requirements.lock"
+    listed.write_text(lock)
+    hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
+    sync = ("pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, str(listed))
+    if not (names_packages_alone(lock) and _build_from_wheels(context, home, sync)):
+        context.console.say("not all packages have wheels: building them")
+        _build_apart(context, home, sync)
+    context.isolation.give_to_root(home)
+    context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
+
+
+def _build_from_wheels(context: StageContext, home: Path, sync: tuple[str, ...]) -> bool:
+    """Install into the shared place, with the shared cache; return whether every package has a wheel."""
+    _make_empty(context, home)
+    context.isolation.give_to_builder(home)
+    run_uv(context, *_VENV, interpreter(), str(home), cwd=context.work_dir, purpose=_MAKING)
+    python = str(home / "bin" / "python")
+    try:
+        run_uv(context, *sync, *WHEELS_ONLY, "--python", python, cwd=context.work_dir, purpose=_INSTALLING)
+    except UserFault:
+        return False
+    # Not by uv, which starts the environment's interpreter, and with it whatever a package's .pth file says.
+    compiler = [interpreter(), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(home / "lib")]
+    with context.isolation.as_root():
+        subprocess.run(compiler, stdin=subprocess.DEVNULL, check=False, **context.isolation.as_builder())
+    return True
+
+
+def _build_apart(context: StageContext, home: Path, sync: tuple[str, ...]) -> None:
+    """Install into a directory of the stage's own, and copy the result."""
+    built = context.work_dir / "environment"
     with context.isolation.as_root():
         shutil.rmtree(home, ignore_errors=True)
-    context.isolation.make_directory(home)
-    context.isolation.give_to_builder(home)
-    run_uv(
-        context, "venv", "--quiet", "--allow-existing", "--python", interpreter(), str(home),
-        cwd=context.work_dir, purpose="making a virtual environment",
-    )  # fmt: skip
-    if packages:
-        listed = context.work_dir / "requirements.lock"
-        listed.write_text(lock)
-        hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
-        run_uv(
-            context, "pip", "sync", "--quiet", "--compile-bytecode", "--link-mode", "hardlink", *hashes, "--python",
-            str(home / "bin" / "python"), str(listed), cwd=context.work_dir, purpose="installing the locked packages",
-        )  # fmt: skip
-    context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
+    _make_empty(context, built)
+    context.isolation.give_to_trainer(built)
+    venv = (*_VENV, interpreter(), "--relocatable", str(built))
+    run_uv_apart(context, *venv, cwd=context.work_dir, purpose=_MAKING)
+    python = str(built / "bin" / "python")
+    sync = (*sync, "--compile-bytecode", "--python", python)
+    run_uv_apart(context, *sync, cwd=context.work_dir, purpose=_INSTALLING)
+    with context.isolation.as_root():
+        shutil.copytree(built, home, symlinks=True)
+        shutil.rmtree(built)
+
+
+def _make_empty(context: StageContext, directory: Path) -> None:
+    with context.isolation.as_root():
+        shutil.rmtree(directory, ignore_errors=True)
+    context.isolation.make_directory(directory)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Runs uv, which resolves and installs: as the unprivileged builder, since a package's build runs its author's code.
+"""Runs uv, which resolves and installs, in one of two ways.
+
+``run_uv`` works as the builder and with the cache that all runs of the host share; it must run no code but that of uv,
+since that could change what others are given. ``run_uv_apart`` works as the trainer and with a cache of its own, gone
+after the call: in it a package's or the project's own build may run.
 
 Nothing of the runner's environment is handed on but what says how packages are reached.
 """
@@ -10,17 +14,19 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git import without_credentials
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from verbatim_runner.stage_context import StageContext
 
 TIMEOUT_S = 3600
+WHEELS_ONLY = ("--only-binary", ":all:")
+"""Builds nothing, except what is editable (see ``lock.names_packages_alone``)."""
 _PASSED_ON = re.compile(
     r"^(UV_.*|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO"
     r"|(HTTPS?|ALL|NO)_PROXY|LANG|LC_ALL)$",
@@ -46,11 +52,11 @@ def interpreter() -> str:
 
 
 def run_uv(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> str:
-    """Run uv and return what it wrote to standard output.
+    """Run uv with the host's cache, and return what it wrote to standard output.
 
     Args:
         context: The stage's.
-        arguments: Of uv.
+        arguments: Of uv; such that it builds nothing and runs nothing that it has installed.
         cwd: Where; readable by the builder.
         purpose: What is being done, for the error ("resolving requirements.txt").
 
@@ -61,37 +67,57 @@ def run_uv(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> s
     home = context.work_dir / "builder"
     home.mkdir(exist_ok=True)
     context.isolation.give_to_builder(home)
-    environment = _environment(context, home)
+    with context.isolation.as_root():
+        return _run(arguments, cwd, purpose, _environment(home, cache_dir(context)), context.isolation.as_builder())
+
+
+def run_uv_apart(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> str:
+    """Run uv with an empty cache, so that it may run code of packages and of the project; else as ``run_uv``."""
+    home = Path(tempfile.mkdtemp(dir=context.work_dir, prefix="apart-"))
+    context.isolation.give_to_trainer(home)
     try:
         with context.isolation.as_root():
-            done = subprocess.run(
-                [_binary(), *arguments], cwd=cwd, env=environment, stdin=subprocess.DEVNULL,
-                capture_output=True, timeout=TIMEOUT_S, check=False, umask=0o022, **context.isolation.as_builder(),
-            )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise PlatformFault(f"{purpose} did not end within {TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        raise _fault(done.stderr.decode(errors="replace"), purpose)
-    return str(done.stdout.decode())
+            return _run(arguments, cwd, purpose, _environment(home, home / "cache"), context.isolation.as_trainer())
+    finally:
+        context.isolation.end_trainer()
+        with context.isolation.as_root():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def cache_dir(context: StageContext) -> Path:
-    """Return uv's cache, which outlives the stage and belongs to the builder; made if it is not there."""
-    path = context.cache_dir / "uv"
+    """Return uv's cache, which outlives the stage and is the builder's alone; made if it is not there."""
+    path = context.cache_dir / "wheels"
     if not path.is_dir():
         context.isolation.make_directory(context.cache_dir)
         context.isolation.make_directory(path)
+        with context.isolation.as_root():
+            path.chmod(0o700)  # uv's lock files are anyone's to hold
         context.isolation.give_to_builder(path)
     return path
 
 
-def _environment(context: StageContext, home: Path) -> dict[str, str]:
+def _run(
+    arguments: tuple[str, ...], cwd: Path, purpose: str, environment: dict[str, str], identity: dict[str, Any]
+) -> str:
+    try:
+        done = subprocess.run(
+            [_binary(), *arguments], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=TIMEOUT_S, check=False, umask=0o022, **identity,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise PlatformFault(f"{purpose} did not end within {TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        raise _fault(done.stderr.decode(errors="replace"), purpose)
+    return str(done.stdout.decode(errors="replace"))
+
+
+def _environment(home: Path, cache: Path) -> dict[str, str]:
     passed = {name: value for name, value in os.environ.items() if _PASSED_ON.match(name)}
     own = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "TMPDIR": str(home),
-        "UV_CACHE_DIR": str(cache_dir(context)),
+        "UV_CACHE_DIR": str(cache),
     }
     return passed | _OWN | own
 

@@ -195,7 +195,7 @@ class _Command:
         self._signal(signal.SIGKILL)
         self.exited.wait()
         self._result = self._reap()
-        self._end_escaped()
+        self._context.isolation.end_trainer()  # also what left the group
         self._drain.join(DRAIN_S)
 
     def _start(self, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -246,18 +246,6 @@ class _Command:
             largest = self._peak_memory
         usage = Usage(duration_s=self._duration_s, cpu_s=used.ru_utime + used.ru_stime, peak_memory_bytes=largest)
         return self._process.returncode, usage
-
-    def _end_escaped(self) -> None:
-        """End what left the group, so that nothing of the trainer's can change a file that the runner reads.
-
-        Only in a container, where -1 means every process of that uid in the container.
-        """
-        isolation = self._context.isolation
-        if isolation.switches:
-            with isolation.as_root():
-                subprocess.run(
-                    ["/bin/sh", "-c", "kill -KILL -1"], stderr=subprocess.DEVNULL, check=False, **isolation.as_trainer()
-                )
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError), self._context.isolation.as_root():
