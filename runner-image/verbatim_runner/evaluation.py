@@ -14,7 +14,7 @@ from verbatim.errors import UserFault
 from verbatim.stage import ExtractOutputs, PrepareOutputs
 from verbatim_runner.entry import find_entry
 from verbatim_runner.environment.build import ensure_environment
-from verbatim_runner.metrics.files import read_metrics_json
+from verbatim_runner.metrics.files import METRICS_JSON, read_metrics_json
 from verbatim_runner.sources.workspace import place_code, place_snapshot
 from verbatim_runner.training.contract import write_config
 from verbatim_runner.training.failure import explain
@@ -75,17 +75,16 @@ def run_evaluation(
         live_token="",
     )
     places.open_to_trainer(context.isolation)
+    listing = project_listing(project)
     context.console.say(f"evaluating: {shlex.join(argv)}")
     finished = run_user_command(
         context, argv, project, variables(setting), on_line=context.console.line, stop=threading.Event()
     )
     take_back(context.isolation, places.writable)
     if finished.exit_code != 0:
-        fault = explain(finished, argv, reason="", listing=project_listing(project), resources=spec.resources)
+        fault = explain(finished, argv, reason="", listing=listing, resources=spec.resources)
         raise UserFault(f"the evaluation failed: {fault.message}", field=fault.field or FIELD)
-    return _metrics(context, places), store_files(
-        context, files_below(context, places.output, "evaluation/"), "artifacts"
-    )
+    return _metrics(context), store_files(context, files_below(context, places.output, "evaluation/"), "artifacts")
 
 
 def _place_inputs(context: StageContext, places: Places, trained: TrainOutputs) -> dict[str, Path]:
@@ -100,10 +99,8 @@ def _place_inputs(context: StageContext, places: Places, trained: TrainOutputs) 
     return channels
 
 
-def _metrics(context: StageContext, places: Places) -> dict[str, float]:
-    file = places.output_data / "metrics.json"
-    readings = read_metrics_json(context.work_dir, file.resolve().relative_to(context.work_dir.resolve()).as_posix())
-    metrics = {name: value for name, value, _ in readings}
+def _metrics(context: StageContext) -> dict[str, float]:
+    metrics = {name: value for name, value, _ in read_metrics_json(context.work_dir, METRICS_JSON)}
     if not metrics:
         message = (
             'expected $VERBATIM_OUTPUT_DIR/metrics.json with a JSON object such as {"test_auc": 0.91}; there is none'

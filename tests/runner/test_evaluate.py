@@ -126,3 +126,17 @@ def test_a_command_that_fails_or_says_nothing_is_the_users_fault(evaluate_with, 
     result = evaluate_with(script, [{"metric": "loss", "max": 1}])
     assert (result.error.kind, result.error.field) == ("user", "evaluation.command")
     assert said in result.error.message
+
+
+def test_an_output_directory_that_became_a_link_is_the_users_fault(evaluate_with, tmp_path):
+    (tmp_path / "elsewhere/data").mkdir(parents=True)
+    (tmp_path / "elsewhere/data/metrics.json").write_text('{"auc": 1}')
+    script = f"""
+import os, pathlib, shutil
+output = pathlib.Path(os.environ["VERBATIM_OUTPUT_DIR"]).parent
+shutil.rmtree(output)
+output.symlink_to({str(tmp_path / "elsewhere")!r})
+"""
+    result = evaluate_with(script, [{"metric": "loss", "max": 1}])
+    assert (result.error.kind, result.error.field) == ("user", "evaluation.command")
+    assert "metrics.json" in result.error.message

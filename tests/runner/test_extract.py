@@ -200,3 +200,11 @@ class TestS3:
             ground.request("extract", self.conf("s3://lake/churn/")), StageSecrets(connections={"s3_lake": nobody})
         )
         assert result.error.kind == "platform"
+
+
+def test_a_file_whose_name_is_not_utf8_is_a_fault_of_the_data(ground, write_tree):
+    lake = write_tree({"a.csv": "x\n"})
+    (lake / os.fsdecode(b"caf\xe9.csv")).write_text("x\n")
+    result = ground.run(ground.request("extract", file_conf(lake)))
+    assert (result.error.kind, result.error.field) == ("user", "data.train.file.uri")
+    assert "caf\\xe9.csv" in result.error.message

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from verbatim_runner.metrics.readings import Reading
 
+METRICS_JSON = "ml/output/data/metrics.json"
+"""Where a command leaves its last metrics, below the work directory."""
 MAX_READ_BYTES = 4 * 1024 * 1024
 MAX_JSON_BYTES = 64 * 1024 * 1024
 

@@ -13,6 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verbatim.errors import UserFault
+from verbatim.problems import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -44,18 +47,31 @@ def take_back(isolation: Isolation, directories: Iterable[Path]) -> None:
                         path.chmod(path.stat().st_mode | stat.S_IRUSR)
 
 
+def lies_within(path: Path, work: Path) -> bool:
+    """Return whether a path, all links followed, is one inside the work directory.
+
+    The training may have replaced any directory of its own by a link to what the runner can read and it cannot.
+    """
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(work))  # resolve() raises where links go round
+
+
 def files_below(context: StageContext, directory: Path, prefix: str = "") -> Iterator[Named]:
     """Yield the files of a directory, sorted; a link counts as the file that it leads to inside the work directory.
 
-    Links that lead elsewhere, or to directories, are left out with a warning; sockets and pipes without one.
+    Links that lead elsewhere, or to directories, are left out with a warning; sockets and pipes without one. So is the
+    directory itself, where it was replaced by a link that leads elsewhere.
     """
-    work = context.work_dir.resolve()
+    if not lies_within(directory, context.work_dir):
+        context.warn(
+            f"{directory} leads to {os.path.realpath(directory)}; nothing there was kept, only files of the run are"
+        )
+        return
     for folder, directories, files in os.walk(directory):
         directories.sort()
         for name in sorted([*files, *(name for name in directories if Path(folder, name).is_symlink())]):
             path = Path(folder, name)
             shown = prefix + path.relative_to(directory).as_posix()
-            if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(work)):
+            if path.is_symlink() and not (lies_within(path, context.work_dir) and path.is_file()):
                 context.warn(
                     f"{shown} is a link to {path.readlink()} and was not kept; only links to files of the run are"
                 )
@@ -73,8 +89,14 @@ def store_files(context: StageContext, files: Iterable[Named], what: str) -> tup
 
     Returns:
         Their references, in the same order.
+
+    Raises:
+        UserFault: A name is not UTF-8, so that no document can hold it.
     """
     files = list(files)
+    unnameable = next((name for name, _ in files if printable(name) != name), None)
+    if unnameable is not None:
+        raise UserFault(f"the file {os.fsencode(unnameable)!r} cannot be kept: its name is not UTF-8. Give it another")
     said_at = time.monotonic()
     stored: list[FileRef] = []
     pool = ThreadPoolExecutor(PARALLEL_FILES)

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verbatim_runner.training.outputs import lies_within
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -19,8 +21,9 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 def watched(places: Places) -> tuple[Path, ...]:
-    """Return the directories where outputs land although nobody named them."""
-    return (places.source, places.output, places.home, places.temporary)
+    """Return the directories where outputs land although nobody named them; none that leads out of the run's."""
+    directories = (places.source, places.output, places.home, places.temporary)
+    return tuple(directory for directory in directories if lies_within(directory, places.work))
 
 
 def state_of(directories: Iterable[Path]) -> State:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 MODEL = """
     import json, os, pathlib
     pathlib.Path(os.environ["VERBATIM_MODEL_DIR"], "model.bin").write_text("weights")
@@ -104,6 +106,77 @@ def test_a_link_out_of_the_run_is_never_followed(trainings, tmp_path):
     assert [file.path for file in result.outputs.model] == ["latest", "weights"]
     assert len(result.warnings) == 2
     assert "stolen is a link" in result.warnings[1]
+
+
+@pytest.mark.parametrize("replaced", ["VERBATIM_MODEL_DIR", "SAGEMAKER_BASE_DIR"])
+def test_a_directory_that_became_a_link_out_of_the_run_is_not_followed(trainings, replaced):
+    result = trainings.run(
+        f"""
+        import os, pathlib, shutil
+        directory = pathlib.Path(os.environ[{replaced!r}])
+        shutil.rmtree(directory)
+        directory.symlink_to({str(trainings.ground.store.local_root)!r})
+        """
+    )
+    assert (result.error.kind, result.error.field) == ("user", "model")
+    assert (result.outputs.model, result.outputs.artifacts) == ((), ())
+    assert f"leads to {trainings.ground.store.local_root}" in result.warnings[0]
+
+
+def test_an_output_directory_that_became_a_link_holds_no_artifacts_metrics_or_model(trainings, tmp_path):
+    (tmp_path / "elsewhere/data").mkdir(parents=True)
+    result = trainings.run(
+        f"""
+        import json, os, pathlib, shutil
+        output = pathlib.Path(os.environ["VERBATIM_OUTPUT_DIR"]).parent
+        shutil.rmtree(output)
+        output.symlink_to({str(tmp_path / "elsewhere")!r})
+        (output / "model.pkl").write_text("weights")
+        (output / "data/metrics.json").write_text('{{"auc": 1}}')
+        pathlib.Path("outputs").symlink_to({str(tmp_path)!r})
+        """
+    )
+    assert (result.error.kind, result.error.field) == ("user", "model")
+    assert (result.outputs.artifacts, "auc" in result.outputs.metrics) == ((), False)
+    assert len(result.warnings) == 2
+
+
+def test_a_model_directory_that_leads_to_another_place_of_the_run_is_the_model(trainings):
+    result = trainings.run(
+        """
+        import os, pathlib
+        model = pathlib.Path(os.environ["VERBATIM_MODEL_DIR"])
+        model.rmdir()
+        pathlib.Path("saved").mkdir()
+        pathlib.Path("saved/model.bin").write_text("weights")
+        model.symlink_to(pathlib.Path("saved").resolve())
+        """
+    )
+    assert result.error is None
+    assert [file.path for file in result.outputs.model] == ["model.bin"]
+
+
+def test_a_training_that_removes_its_project_has_failed_by_its_own_fault(trainings):
+    result = trainings.run("import os, shutil; shutil.rmtree(os.getcwd()); raise SystemExit(3)")
+    assert result.error.kind == "user"
+
+
+@pytest.mark.parametrize(("variable", "kept"), [("VERBATIM_MODEL_DIR", "artifacts"), ("VERBATIM_OUTPUT_DIR", "model")])
+def test_a_file_whose_name_is_not_utf8_is_the_trainings_fault(trainings, variable, kept):
+    result = trainings.run(
+        f"""
+        import os, pathlib
+        for name in ("VERBATIM_MODEL_DIR", "VERBATIM_OUTPUT_DIR"):
+            pathlib.Path(os.environ[name], "plain.bin").write_text(name)
+        open(os.fsencode(os.environ[{variable!r}]) + b"/caf\\xe9.bin", "w").close()
+        os.symlink("/nowhere", os.fsencode(os.environ["VERBATIM_OUTPUT_DIR"]) + b"/caf\\xe9")
+        print("epoch=1 loss=0.5")
+        """
+    )
+    assert result.error.kind == "user"
+    assert "caf\\xe9.bin" in result.error.message
+    assert [file.path.rpartition("/")[2] for file in getattr(result.outputs, kept)] == ["plain.bin"]
+    assert result.outputs.metrics["loss"].last == 0.5
 
 
 def test_data_parameters_and_placeholders_reach_the_command(trainings):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from verbatim.errors import UserFault
+from verbatim.problems import printable
 from verbatim.snapshot import SourceObject
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ class FileData:
                         f"the link {link} leads out of {self._path}; copy the data there instead", field=self.field
                     )
             paths = (Path(folder) / name for name in names)
-            found += [_describe(path, path.relative_to(root).as_posix()) for path in paths if path.is_file()]
-        return found
+            found += [(path, path.relative_to(root).as_posix()) for path in paths if path.is_file()]
+        for path, name in found:
+            if printable(name) != name:
+                message = f"the file {os.fsencode(path)!r} cannot be kept: its name is not UTF-8. Give it another"
+                raise UserFault(message, field=self.field)
+        return [_describe(path, name) for path, name in found]
 
     def copy(self, item: SourceObject, target: Path) -> None:
         """Copy one file."""

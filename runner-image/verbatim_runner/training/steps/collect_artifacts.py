@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verbatim.errors import UserFault
 from verbatim_runner.training.outputs import files_below, store_files
 
 if TYPE_CHECKING:
@@ -21,4 +22,7 @@ def collect_artifacts(training: Training) -> None:
     if context.request.spec.model is None:
         directories.append((places.model, "model/"))
     found = {name: path for directory, prefix in directories for name, path in files_below(context, directory, prefix)}
-    training.artifacts = store_files(context, found.items(), "artifacts")
+    try:
+        training.artifacts = store_files(context, found.items(), "artifacts")
+    except UserFault as fault:
+        training.fault = training.fault or fault

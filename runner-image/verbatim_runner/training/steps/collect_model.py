@@ -24,7 +24,10 @@ def collect_model(training: Training) -> None:
     if training.fault or context.request.spec.model is None:
         return
     files = list(files_below(context, training.places.model)) or _elsewhere(training)
-    training.model = store_files(context, files, "model")
+    try:
+        training.model = store_files(context, files, "model")
+    except UserFault as fault:
+        training.fault = fault
     if files:
         context.console.say(f"model: {len(training.model)} files, {sum(file.size for file in training.model)} bytes")
 

@@ -26,6 +26,7 @@ def run_command(training: Training) -> None:
     context = training.context
     training.before = state_of(watched(training.places))
     context.console.say(f"starting: {shlex.join(training.argv)}")
+    listing = project_listing(training.project)
     follower = _Follower(training)
     try:
         finished = run_user_command(
@@ -41,7 +42,7 @@ def run_command(training: Training) -> None:
     follower.finish()
     if finished.exit_code != 0:
         training.fault = explain(
-            finished, training.argv, reason=_reason(training), listing=project_listing(training.project),
+            finished, training.argv, reason=_reason(training), listing=listing,
             resources=context.request.spec.resources,
         )  # fmt: skip
     _report_usage(training, finished)
