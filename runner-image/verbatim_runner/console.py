@@ -39,8 +39,9 @@ class Console:
         """Write one line as it is."""
         content = f"{text}\n".encode(errors="replace")
         with self._lock:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
+            with suppress(BrokenPipeError):  # nobody listens any more; the stream in the store is still read
+                sys.stdout.buffer.write(content)
+                sys.stdout.buffer.flush()
             if self._stream:
                 self._pass_on(content)
 

@@ -104,7 +104,7 @@ def test_secrets_reach_the_stage_and_nobody_who_inspects_it(
     started.wait_for("ready")
     container = docker_daemon.containers.get(container_name(make_request()))
     inspected = json.dumps(container.attrs)
-    as_the_user = container.exec_run(["cat", "/verbatim/in/secrets.json"], user="1001")
+    as_the_user = container.exec_run(["cat", "/verbatim/in/secrets.json"], user="65521")
     engine.stop()
     started.wait()
     assert "never-to-be-seen" in started.lines[0]
