@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -123,12 +124,17 @@ def docker_daemon(unavailable: Unavailable) -> Iterator[docker.DockerClient]:
     """A client of the Docker engine that answers on this machine."""
     import docker
 
+    how = "Start it, or install it (Debian: apt install docker.io)"
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if host.startswith("unix://"):  # asked by hand: the SDK leaks its socket where nobody listens
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            if probe.connect_ex(host.removeprefix("unix://")):
+                unavailable("Docker engine", f"none answers at {host}", how)
     try:
         client = docker.from_env(timeout=30)
         client.ping()
     except docker.errors.DockerException as error:
-        reason = str(error).splitlines()[0][:200]
-        unavailable("Docker engine", reason, "Start it, or install it (Debian: apt install docker.io)")
+        unavailable("Docker engine", str(error).splitlines()[0][:200], how)
     yield client
     client.close()
 
