@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -28,6 +27,7 @@ from verbatim.documents import Document, Moment, Pattern
 from verbatim.errors import RequestError
 from verbatim.paths import SCHEME, local_path
 from verbatim.problems import Problem, printable, problems_of, shown
+from verbatim.quantities import parse_duration, parse_memory
 
 NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
 Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", NAME), Field(description=NAME)]
@@ -49,45 +49,10 @@ Destination = Annotated[
 Scalar = str | int | float | bool | None
 Parameter = Scalar | list[Any] | dict[str, Any]
 
-_MEMORY = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$", re.IGNORECASE)
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd])$")
 MIN_MEMORY_BYTES = 32 * 1024**2
-MAX_MEMORY_BYTES = 1024**5
-MAX_DURATION = timedelta(days=36525)
 MAX_URL_CHARS = 4096
 MAX_DEPTH = 64
 MAX_NUMBER_BITS = 997
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_memory(text: str) -> int:
-    """Return the bytes that ``512m``, ``4g`` or ``1048576`` name; units are powers of 1024.
-
-    Raises:
-        ValueError: The text is not a positive amount of memory, or more than ``MAX_MEMORY_BYTES``.
-    """
-    match = _MEMORY.match(text.strip())
-    amount = float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " ") if match else 0
-    if amount < 1:
-        raise ValueError("a positive amount of memory such as '512m' or '4g'")
-    if amount > MAX_MEMORY_BYTES:
-        raise ValueError("memory of at most 1024t, such as '512m' or '4g'")
-    return int(amount)
-
-
-def parse_duration(text: str) -> timedelta:
-    """Return the duration that ``90s``, ``30m``, ``2h`` or ``30d`` names.
-
-    Raises:
-        ValueError: The text is not a positive duration, or more than ``MAX_DURATION``.
-    """
-    match = _DURATION.match(text.strip())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0
-    if seconds <= 0:
-        raise ValueError("a positive duration such as '90s', '30m', '2h' or '30d'")
-    if seconds > MAX_DURATION.total_seconds():
-        raise ValueError("a duration of at most 36525d, which is 100 years, such as '90s', '30m', '2h' or '30d'")
-    return timedelta(seconds=seconds)
 
 
 def _relative(path: str) -> str:
@@ -398,25 +363,3 @@ def _unfit(value: Any, path: tuple[str, ...]) -> Iterator[Problem]:
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from _unfit(item, (*path, str(place)))
-
-
-__all__ = [
-    "ChannelRequest",
-    "CodeRequest",
-    "EnvironmentRequest",
-    "Evaluation",
-    "FileSource",
-    "Gate",
-    "MetricDefinition",
-    "ModelRequest",
-    "Name",
-    "Parameter",
-    "Problem",
-    "Resources",
-    "Retention",
-    "RunRequest",
-    "S3Source",
-    "parse_duration",
-    "parse_memory",
-    "parse_request",
-]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from platform_fixture import VERBATIM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,3 +73,29 @@ def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
     assert "register" not in record["stages"]
     running = {"label": f"verbatim.run={run_id}", "status": "running"}
     _until(lambda: not docker_daemon.containers.list(filters=running), "the container's end")
+
+
+def test_ctrl_c_while_waiting_leaves_the_run_and_says_so(verbatim: Commands, tmp_path: Path) -> None:
+    code = tmp_path / "patient"
+    code.mkdir()
+    (code / "train.py").write_text(
+        "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"
+    )
+    (tmp_path / "conf.json").write_text('{"code": "./patient"}')
+    environment = os.environ | {"VERBATIM_HOME": str(verbatim.home), "VERBATIM_CONFIG": str(verbatim.config)}
+    waiting = subprocess.Popen(
+        [VERBATIM, "submit", str(tmp_path / "conf.json"), "--wait"],
+        env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    run_id = next(line for line in waiting.stderr if line.startswith("patient-")).split()[0]
+
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate(timeout=30)
+
+    assert waiting.returncode == 130
+    assert f"The run goes on. `verbatim logs {run_id} --follow` follows it" in said
+
+    def succeeded() -> bool:
+        return any(row["run_id"] == run_id and row["status"] == "succeeded" for row in verbatim("runs", "--json"))
+
+    _until(succeeded, "the end")

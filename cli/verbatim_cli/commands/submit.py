@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from verbatim_cli.progress import StageProgress
 
 POLL_S = 0.5
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 ENDED = {"success", "failed"}
 _WORDS = {"success": "succeeded"}
 """Airflow's words for states, where Verbatim has others."""
@@ -56,7 +59,11 @@ def run_to_end(conf: Path) -> dict[str, Any]:
 
     run_id, url = _trigger(conf)
     books = open_books()
-    _follow(open_airflow(), books, run_id)
+    try:
+        _follow(open_airflow(), books, run_id)
+    except KeyboardInterrupt:
+        print(f"The run goes on. `verbatim logs {run_id} --follow` follows it; {url} stops it.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     try:
         return run_record(books.store, books.catalog, run_id)
     except NotFound:

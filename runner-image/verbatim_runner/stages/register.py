@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from verbatim.documents import tree_digest
 from verbatim.errors import ContractError, NotFound
 from verbatim.manifest import ModelVersion
-from verbatim.request import parse_duration
+from verbatim.quantities import parse_duration
 from verbatim.stage import EvaluateOutputs, RegisterOutputs, TrainOutputs
 from verbatim.store import layout
 from verbatim_runner.destination import Destination
