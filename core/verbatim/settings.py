@@ -82,7 +82,7 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
     file = path or Path(os.environ.get("VERBATIM_CONFIG", "config/platform.yaml"))
     home = Path(os.environ.get("VERBATIM_HOME", ".verbatim")).resolve()
     values: dict[str, Any] = {
-        "store_url": f"file://{home}/store",
+        "store_url": (home / "store").as_uri(),
         "catalog_url": f"sqlite:///{home}/catalog.db",
         "cache_dir": str(home / "cache"),
     }

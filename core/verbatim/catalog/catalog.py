@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import case, create_engine, event, func, insert, inspect, select, text, update
+from sqlalchemy import create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -119,8 +119,8 @@ class Catalog:
     ) -> None:
         """Change what is given of a run, and leave the rest.
 
-        A final status sets the time that it finished. The error goes when a run that had ended runs again, and when it
-        succeeds.
+        A status ends the run (``go_on`` makes it run again): it sets the time that it finished, and a run that succeeds
+        has no error.
 
         Raises:
             NotFound: There is no such run.
@@ -128,10 +128,8 @@ class Catalog:
         given = {"status": status, "spec_digest": spec_digest, "error": error, "stage": stage}
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if status is not None:
-            values["finished_at"] = None if status == "running" else now()
-        if status == "running":
-            values.setdefault("error", case((runs.c.status == "running", runs.c.error), else_=None))
-        elif status == "succeeded":
+            values["finished_at"] = now()
+        if status == "succeeded":
             values.setdefault("error", None)
         if not values:
             return

@@ -12,13 +12,14 @@ import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 
 from verbatim.documents import Document, FileRef
 from verbatim.errors import NotFound, PlatformFault
+from verbatim.paths import SCHEME, local_path
 from verbatim.store import layout
 
 if TYPE_CHECKING:
@@ -43,11 +44,10 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
     Raises:
         PlatformFault: The URL is of no known kind.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
+    parts, directory = urlsplit(url), _local_directory(url)
+    if directory:
         from obstore.store import LocalStore  # noqa: PLC0415 - opening S3 does not need it
 
-        directory = Path(unquote(parts.path))
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,6 +61,15 @@ def open_object_store(url: str, credentials: S3Credentials | None = None) -> Obj
         client = {"read_timeout": "60s", "timeout": "24h", "allow_http": allow_http}  # large objects take their time
         return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, config=options, client_options=client)  # type: ignore[arg-type]
     raise PlatformFault(f"a store URL begins with file:/// or s3://; got {url!r}")
+
+
+def _local_directory(url: str) -> Path | None:
+    if not url.startswith(SCHEME):
+        return None
+    try:
+        return local_path(url)
+    except ValueError as error:
+        raise PlatformFault(f"expected {error}; got {url!r}") from None
 
 
 class Store:
@@ -82,8 +91,7 @@ class Store:
     @property
     def local_root(self) -> Path | None:
         """The directory of a local store, else None."""
-        parts = urlsplit(self.url)
-        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+        return _local_directory(self.url)
 
     # Blobs
 

@@ -14,9 +14,7 @@ import tarfile
 import threading
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -24,6 +22,7 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from requests.exceptions import RequestException
 
 from verbatim.errors import PlatformFault, UserFault, VerbatimError
+from verbatim.paths import local_path
 from verbatim.pin import local_destination, local_paths
 from verbatim.spec import Image
 from verbatim_operators.engines.base import Engine, Launch, OnLine, Outcome
@@ -180,7 +179,7 @@ class DockerEngine(Engine):
         mounts = [Mount(INPUT, None, no_copy=True), Mount(WORK, None, no_copy=True)]
         mounts.append(Mount(CACHE, self._settings.docker.cache_volume, no_copy=True))
         if self._settings.store_url.startswith("file://"):
-            store = Path(unquote(urlsplit(self._settings.store_url).path))
+            store = local_path(self._settings.store_url)
             mounts.append(Mount(STORE, str(store), type="bind"))
         if request.stage in _READS_LOCAL_PATHS:
             mounts += [Mount(str(path), str(path), type="bind", read_only=True) for path in local_paths(request.spec)]

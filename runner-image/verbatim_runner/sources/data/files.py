@@ -7,9 +7,9 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from verbatim.errors import UserFault
+from verbatim.paths import local_path
 from verbatim.problems import printable
 from verbatim.snapshot import SourceObject
 
@@ -23,7 +23,7 @@ class FileData:
     def __init__(self, source: FileSource, *, field: str) -> None:
         self.uri = source.uri
         self.field = field
-        self._path = Path(unquote(urlsplit(source.uri).path))
+        self._path = local_path(source.uri)
 
     def objects(self) -> list[SourceObject]:
         """Return the file, or every file below the directory.
