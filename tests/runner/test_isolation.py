@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from runner.conftest import Ground, served
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
     import docker
 
-pytestmark = [
-    pytest.mark.docker,
-    pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other uids, and reads theirs"),
-]
+pytestmark = pytest.mark.docker
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "verbatim-runner:latest"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
 TRAINER = 65521
+
+
+@pytest.fixture(autouse=True)
+def root(unavailable: Callable[[str, str, str], NoReturn]) -> None:
+    """These tests give files to other uids, and read theirs."""
+    if os.geteuid() != 0:
+        unavailable("root", "the tests of isolation give files to other uids", "Run the tests as root, as CI does")
+
 
 # The hooks of PEP 517, without a dependency. WHAT it can change of what others use is said in the module it builds.
 BACKEND = """
