@@ -42,7 +42,6 @@ def test_the_image_keeps_its_promises(image: str):
 
 
 def test_an_unchanged_image_is_not_built_again(image: str, docker_daemon: docker.DockerClient):
-    began = time.monotonic()
     done = subprocess.run(
         [ROOT / "runner-image/build_image.sh", IMAGE, "runner-image/Dockerfile"],
         cwd=ROOT,
@@ -52,7 +51,6 @@ def test_an_unchanged_image_is_not_built_again(image: str, docker_daemon: docker
     )
 
     assert "up to date" in done.stdout
-    assert time.monotonic() - began < 5
     assert docker_daemon.images.get(IMAGE).id == image
 
 
