@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from platform_fixture import VERBATIM, Commands
+from platform_fixture import Commands
 
 from verbatim.catalog import Catalog
 
