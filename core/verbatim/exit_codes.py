@@ -8,7 +8,8 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """What a finished process says about its stage.
 
-    Final codes are never retried; ``PLATFORM_FAULT`` is (75 is ``EX_TEMPFAIL`` of sysexits.h).
+    Final codes are never retried; ``PLATFORM_FAULT`` is (75 is ``EX_TEMPFAIL`` of sysexits.h). ``NEEDS_PACKAGES`` is
+    between runner and engine alone: the stage is to be run again in an image that has apt.txt's packages.
     """
 
     OK = 0
@@ -18,6 +19,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 66
     STOPPED = 74
     PLATFORM_FAULT = 75
+    NEEDS_PACKAGES = 76
     EXPECTATION_FAILED = 80
     GATE_FAILED = 81
 

@@ -69,6 +69,7 @@ def pin_request(
         experiment=request.experiment_name,
         code=code,
         command=request.command,
+        entry_point=request.entry_point,
         parameters=request.parameters,
         data={name: PinnedChannel(source=channel.source, as_of=as_of) for name, channel in request.data.items()},
         as_of=as_of,

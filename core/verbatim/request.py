@@ -68,9 +68,18 @@ RelativePath = Annotated[str, AfterValidator(_relative)]
 class CodeRequest(Document):
     """Where the training code is."""
 
-    url: str = Field(min_length=1, description="a git URL (https, ssh, file) or a directory")
-    ref: str | None = Field(None, description="branch, tag or commit; the remote's default branch if not given")
-    subdirectory: RelativePath = Field(".", description="the project's directory in the repository")
+    url: str = Field(
+        min_length=1,
+        description="a git URL (https, ssh, file), an archive (.zip, .tar, .tar.gz; a path, https:// or s3://), "
+        "a directory, a notebook or a script",
+    )
+    ref: str | None = Field(
+        None, description="branch, tag or commit, also a short one; the remote's default branch if not given"
+    )
+    subdirectory: RelativePath = Field(".", description="the project's directory in the code")
+    connection: str | None = Field(
+        None, min_length=1, description="Airflow connection for private code: a login and password or token, an ssh key"
+    )
 
     @field_validator("url", "ref")
     @classmethod
@@ -235,10 +244,32 @@ class Resources(Document):
         return parse_duration(self.timeout).total_seconds()
 
 
+IndexUrl = Annotated[
+    str, Pattern(r"^https?://[^/@\s]+(/[^@\s]*)?$", "an https:// URL without a user or password in it")
+]
+
+
+class PackageIndex(Document):
+    """A package index besides the platform's own."""
+
+    url: IndexUrl = Field(description="of its simple API, such as https://pypi.example.org/simple/")
+    connection: str | None = Field(None, min_length=1, description="Airflow connection with its login and password")
+
+
 class EnvironmentRequest(Document):
     """How the user's dependencies are resolved."""
 
-    as_of: Literal["now"] | Moment = Field("now", description="'now', or a date: only releases up to it are considered")
+    as_of: Literal["now", "commit"] | Moment = Field(
+        "now",
+        description="'now', 'commit' (the date of the code's last commit) or a date: only releases up to it count",
+    )
+    relax: bool = Field(False, description="keep names and drop pins that no available interpreter can install")
+    python: str | None = Field(
+        None,
+        pattern=r"^3(\.\d+){1,2}$",
+        description="the interpreter, such as '3.11'; as the code demands if not given",
+    )
+    indexes: tuple[PackageIndex, ...] = Field((), description="package indexes besides the platform's own")
 
 
 class Retention(Document):
@@ -271,6 +302,11 @@ class RunRequest(Document):
     command: str | list[str] | None = Field(
         None, description="how training starts; detected if not given. Text is run by a shell, a list as it is"
     )
+    entry_point: str | None = Field(
+        None, min_length=1,
+        description="which of the code's own ways to start: an entry point of MLproject, a script, a notebook, "
+        "a target of Makefile, one of [project.scripts]",
+    )  # fmt: skip
     parameters: dict[str, Parameter] = Field(
         default_factory=dict, description="argv, JSON file and environment of the training"
     )
@@ -290,6 +326,7 @@ class RunRequest(Document):
     )
     resources: Resources = Field(Resources(), description="limits of the containers that run the user's code")
     environment: EnvironmentRequest = Field(EnvironmentRequest(), description="how dependencies are resolved")
+    resume_from: str | None = Field(None, min_length=1, description="a run whose last checkpoints this one starts from")
     seed: int = Field(42, ge=0, lt=2**32, description="handed to the training, which may use it")
     retention: Retention = Field(Retention(), description="how long what did not pass is kept")
 

@@ -31,6 +31,8 @@ class Connections(Document):
 
     data: tuple[str, ...] = ()
     destinations: tuple[str, ...] = ()
+    code: tuple[str, ...] = Field((), description="for private repositories and archives")
+    indexes: tuple[str, ...] = Field((), description="for private package indexes")
 
 
 class Files(Document):
@@ -50,6 +52,7 @@ class PlatformSettings(Document):
     docker: DockerSettings = DockerSettings()
     runner: str = Field("dist/verbatim-runner.pyz", description="the zipapp, for the process engine")
     cache_dir: str = Field(description="environments and packages of the process engine, kept between runs")
+    wheels: str | None = Field(None, description="directory of this machine with packages beside the index")
     connections: Connections = Connections()
     files: Files = Files()
 
@@ -60,6 +63,7 @@ ENVIRONMENT = {
     "VERBATIM_ENGINE": "engine",
     "VERBATIM_RUNNER": "runner",
     "VERBATIM_CACHE_DIR": "cache_dir",
+    "VERBATIM_WHEELS": "wheels",
 }
 """Environment variables that override the file.
 

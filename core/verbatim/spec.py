@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from verbatim.documents import Document, Moment, Sha256
+from verbatim.documents import Document, FileRef, Moment, Sha256
 from verbatim.request import (
     EnvironmentRequest,
     Evaluation,
@@ -24,15 +24,22 @@ from verbatim.request import (
 class PinnedCode(Document):
     """Code at one fixed state."""
 
-    kind: Literal["git", "directory"]
-    url: str = Field(description="as asked for; for a directory its absolute path")
+    kind: Literal["git", "directory", "archive", "file"] = Field(
+        description="of what was asked for; all but git are packed when the run is pinned"
+    )
+    url: str = Field(description="as asked for; for a directory or file its absolute path")
     ref: str | None = None
     commit: str | None = Field(
         None, pattern=r"^[0-9a-f]{40,64}$", description="full commit SHA; for a directory in a work tree its HEAD"
     )
     dirty: bool = Field(False, description="a directory whose work tree differs from its commit")
+    committed_at: Moment | None = Field(
+        None, description="the commit's date where pinning saw it; for an archive the date of its newest file"
+    )
     subdirectory: str = "."
-    digest: Sha256 | None = Field(None, description="the code blob's digest where pinning made it (directories)")
+    file: str | None = Field(None, description="the one notebook or script that was asked for, seen from subdirectory")
+    connection: str | None = Field(None, description="Airflow connection that the code is read with")
+    digest: Sha256 | None = Field(None, description="the code blob's digest where pinning made it (all but git)")
 
 
 class PinnedChannel(Document):
@@ -40,6 +47,13 @@ class PinnedChannel(Document):
 
     source: FileSource | S3Source
     as_of: Moment
+
+
+class PinnedCheckpoints(Document):
+    """The checkpoints that a run starts from, as another run had left them when this one was pinned."""
+
+    run_id: str
+    files: tuple[FileRef, ...] = Field(description="paths are below the checkpoint directory")
 
 
 class PinnedModel(Document):
@@ -64,6 +78,7 @@ class RunSpec(Document):
     experiment: Name
     code: PinnedCode
     command: str | list[str] | None
+    entry_point: str | None = None
     parameters: dict[str, Parameter]
     data: dict[Name, PinnedChannel]
     as_of: Moment
@@ -75,6 +90,7 @@ class RunSpec(Document):
     promotion: Literal["none", "auto", "manual"]
     resources: Resources
     environment: EnvironmentRequest
+    resume_from: PinnedCheckpoints | None = None
     seed: int
     retention: Retention
     image: Image

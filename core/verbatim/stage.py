@@ -15,6 +15,7 @@ from verbatim.documents import Document, FileRef, Moment, Sha256
 from verbatim.errors import ExpectationFailed, GateFailed, PlatformFault, Stopped, UserFault, VerbatimError
 from verbatim.gates import GateResult
 from verbatim.metrics import MetricSummary
+from verbatim.request import Parameter
 from verbatim.spec import RunSpec
 
 StageName = Literal["pin", "extract", "prepare", "validate", "train", "evaluate", "register", "promote"]
@@ -58,6 +59,10 @@ class CodeRef(Document):
     bytes: int
     commit: str | None
     files: int
+    committed_at: Moment | None = Field(None, description="the commit's date; for an archive that of its newest file")
+    lfs_pointers: tuple[str, ...] = Field(
+        (), description="files whose content is elsewhere (git LFS) and was not fetched"
+    )
 
 
 class EnvironmentRef(Document):
@@ -70,6 +75,10 @@ class EnvironmentRef(Document):
         description="what the dependencies were read from: requirements.txt, pyproject.toml or imports"
     )
     cached: bool = Field(description="whether an environment of this lock was there already")
+    as_of: Moment | None = Field(None, description="only releases up to then were considered; None: all")
+    added: tuple[str, ...] = Field((), description="requirements that no declaration names and the code imports")
+    relaxed: tuple[str, ...] = Field((), description="requirements whose pins were dropped (environment.relax)")
+    interpreter: str | None = Field(None, description="why this interpreter, where the code demands one")
 
 
 class Entry(Document):
@@ -78,6 +87,14 @@ class Entry(Document):
     argv: tuple[str, ...] = Field(description="before parameters are appended; placeholders not yet filled in")
     appends_parameters: bool = Field(description="whether parameters follow as --key value")
     found_by: str = Field(description="the rule that decided, in words")
+    defaults: dict[str, Parameter] = Field(
+        default_factory=dict, description="parameters that the code declares; the conf's come before them"
+    )
+    paths: tuple[str, ...] = Field((), description="parameters that are files: where one is a URI, it is fetched")
+    requires: tuple[str, ...] = Field((), description="distributions that starting it needs (papermill)")
+    declared_in: str | None = Field(
+        None, description="the file that declares its dependencies, where the entry names one (MLproject)"
+    )
 
 
 class PrepareOutputs(Document):
@@ -87,6 +104,7 @@ class PrepareOutputs(Document):
     code: CodeRef
     environment: EnvironmentRef
     entry: Entry
+    system_packages: tuple[str, ...] = Field((), description="Debian packages of apt.txt, as name=version")
 
 
 class FailedExpectation(Document):
@@ -121,6 +139,12 @@ class Usage(Document):
     duration_s: float
     cpu_s: float
     peak_memory_bytes: int
+    disk_read_bytes: int | None = Field(None, description="None where the kernel does not tell")
+    disk_written_bytes: int | None = None
+    network_received_bytes: int | None = Field(None, description="of the whole container; None outside one")
+    network_sent_bytes: int | None = None
+    gpu_seconds: float | None = Field(None, description="GPU utilisation over time; None where there is no GPU")
+    gpu_peak_memory_bytes: int | None = None
 
 
 class TrainOutputs(Document):
@@ -134,6 +158,10 @@ class TrainOutputs(Document):
     artifacts: tuple[FileRef, ...]
     log: FileRef
     usage: Usage
+    checkpoints: tuple[FileRef, ...] = ()
+    resumed_from: str | None = Field(None, description="the run, or the earlier try, whose checkpoints it began with")
+    reported_parameters: dict[str, str] = Field(default_factory=dict, description="logged by the code through MLflow")
+    tags: dict[str, str] = Field(default_factory=dict, description="set by the code through MLflow")
 
 
 class EvaluateOutputs(Document):
@@ -264,6 +292,15 @@ class S3Credentials(Document):
         return {name: value for name, value in values.items() if value is not None}
 
 
+class Login(Document):
+    """How to reach one git server or package index. Values are shown as ``**********``."""
+
+    username: str | None = None
+    password: SecretStr | None = Field(None, description="or a token")
+    private_key: SecretStr | None = Field(None, description="an ssh key in OpenSSH's or PEM form")
+    known_hosts: str | None = Field(None, description="lines of ssh's known_hosts that the server is checked against")
+
+
 class StageSecrets(Document):
     """Credentials for one stage, handed over in a file that the user's uid cannot read; never stored, never logged."""
 
@@ -271,11 +308,12 @@ class StageSecrets(Document):
     connections: dict[str, S3Credentials] = Field(
         default_factory=dict, description="Airflow connection id to credentials"
     )
+    logins: dict[str, Login] = Field(default_factory=dict, description="Airflow connection id to login")
 
     def in_clear(self) -> bytes:
         """Return JSON with the secrets in clear, for the hand-over alone."""
 
-        def clear(credentials: S3Credentials) -> dict[str, str | None]:
+        def clear(credentials: S3Credentials | Login) -> dict[str, str | None]:
             dumped = credentials.model_dump()
             return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped.items()}
 
@@ -283,6 +321,7 @@ class StageSecrets(Document):
             {
                 "store": clear(self.store) if self.store else None,
                 "connections": {name: clear(value) for name, value in self.connections.items()},
+                "logins": {name: clear(value) for name, value in self.logins.items()},
             }
         ).encode()
 
@@ -291,4 +330,6 @@ class StageSecrets(Document):
         found = []
         for credentials in (*self.connections.values(), *([self.store] if self.store else [])):
             found += [v.get_secret_value() for v in (credentials.secret_access_key, credentials.session_token) if v]
+        for login in self.logins.values():
+            found += [v.get_secret_value() for v in (login.password, login.private_key) if v]
         return tuple(found)

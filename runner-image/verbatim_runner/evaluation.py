@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 from verbatim.stage import ExtractOutputs, PrepareOutputs
-from verbatim_runner.entry import find_entry
+from verbatim_runner.entry import entry_of_command
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.metrics.files import METRICS_JSON, read_metrics_json
 from verbatim_runner.sources.workspace import place_code, place_snapshot
@@ -57,7 +57,7 @@ def run_evaluation(
     project = place_code(context, prepared.code, spec.code.subdirectory, places.source)
     channels = _place_inputs(context, places, trained)
     parameters = fill_parameters(Values(channels, spec.parameters))
-    argv = fill_command(find_entry(command, project).argv, Values(channels, parameters))
+    argv = fill_command(entry_of_command(command).argv, Values(channels, parameters))
     write_config(places, parameters, channels)
     environment = ensure_environment(context, prepared.environment.lock_digest, prepared.environment.python)
     setting = Setting(

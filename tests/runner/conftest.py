@@ -71,7 +71,7 @@ class Ground:
             image=Image(reference="test", digest="sha256:0"),
             platform_version="0",
             **{name: getattr(asked, name) for name in (
-                "command", "parameters", "validation", "metrics", "evaluation", "gates", "promotion", "resources",
+                "command", "entry_point", "parameters", "validation", "metrics", "evaluation", "gates", "promotion", "resources",
                 "environment", "seed", "retention",
             )},
         )  # fmt: skip

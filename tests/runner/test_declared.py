@@ -7,12 +7,13 @@ import pytest
 from verbatim.errors import UserFault
 from verbatim.stage import Entry
 from verbatim_runner.environment.declared import Declaration, find_declaration
+from verbatim_runner.project import Project
 
 ENTRY = Entry(argv=("python", "train.py"), appends_parameters=True, found_by="test")
 
 
 def declared(project, root=None) -> Declaration:
-    return find_declaration(project, root or project, ENTRY)
+    return find_declaration(Project(project, root or project), ENTRY)
 
 
 @pytest.mark.parametrize(("files", "declared_by"), [

@@ -10,6 +10,7 @@ import pytest
 
 from verbatim.errors import UserFault
 from verbatim_runner.entry import find_entry
+from verbatim_runner.project import Project
 
 MAIN = "if __name__ == '__main__':\n    print('ran')\n"
 
@@ -21,7 +22,7 @@ MAIN = "if __name__ == '__main__':\n    print('ran')\n"
     ({"churn/__init__.py": "", "churn/__main__.py": ""}, ("python", "-m", "churn")),
 ])  # fmt: skip
 def test_the_one_candidate_starts_training(write_tree, files, argv):
-    entry = find_entry(None, write_tree(files))
+    entry = find_entry(Project(tree := write_tree(files), tree))
     assert entry.argv == argv
     assert entry.appends_parameters
 
@@ -34,7 +35,7 @@ def test_the_one_candidate_starts_training(write_tree, files, argv):
 ])  # fmt: skip
 def test_what_would_need_an_installation_runs_from_its_place(write_tree, files):
     project = write_tree(files)
-    entry = find_entry(None, project)
+    entry = find_entry(Project(project, project))
     as_training = {**os.environ, "PYTHONPATH": str(project / "src")}
     done = subprocess.run(
         [sys.executable, *entry.argv[1:]], cwd=project, env=as_training, capture_output=True, text=True, check=True
@@ -46,12 +47,12 @@ def test_what_would_need_an_installation_runs_from_its_place(write_tree, files):
 def test_what_the_project_script_calls_is_no_candidate_besides_it(write_tree, called):
     files = {"pyproject.toml": f'[project]\nname = "x"\n[project.scripts]\ntrain = "{called}"\n'}
     files |= {"train.py": ""} if called.startswith("train") else {"churn/__main__.py": "", "churn/start.py": ""}
-    assert "[project.scripts]" in find_entry(None, write_tree(files)).found_by
+    assert "[project.scripts]" in find_entry(Project(tree := write_tree(files), tree)).found_by
 
 
 def test_several_candidates_are_listed_with_the_line_that_decides(write_tree):
     with pytest.raises(UserFault) as caught:
-        find_entry(None, write_tree({"train.py": "", "main.py": "", "train.sh": ""}))
+        find_entry(Project(tree := write_tree({"train.py": "", "main.py": "", "train.sh": ""}), tree))
     assert caught.value.field == "command"
     assert all(
         name in caught.value.message for name in ("train.py", "main.py", "train.sh", '"command": "python train.py"')
@@ -60,7 +61,7 @@ def test_several_candidates_are_listed_with_the_line_that_decides(write_tree):
 
 def test_no_candidate_is_said_with_what_is_there(write_tree):
     with pytest.raises(UserFault) as caught:
-        find_entry(None, write_tree({"fit.py": "", "data.csv": ""}))
+        find_entry(Project(tree := write_tree({"fit.py": "", "data.csv": ""}), tree))
     assert '"command": "python fit.py"' in caught.value.message
     assert "data.csv" in caught.value.message
 
@@ -73,11 +74,11 @@ def test_no_candidate_is_said_with_what_is_there(write_tree):
     (["python", "fit.py", "a && b"], ("python", "fit.py", "a && b"), True),
 ])  # fmt: skip
 def test_the_confs_command_comes_first(write_tree, command, argv, appends):
-    entry = find_entry(command, write_tree({"train.py": "", "main.py": ""}))
+    entry = find_entry(Project(tree := write_tree({"train.py": "", "main.py": ""}), tree, command=command))
     assert (entry.argv, entry.appends_parameters) == (argv, appends)
 
 
 @pytest.mark.parametrize("command", ["python 'fit.py", "   "])
 def test_a_command_that_is_none_is_refused(write_tree, command):
     with pytest.raises(UserFault, match="command line"):
-        find_entry(command, write_tree({}))
+        find_entry(Project(tree := write_tree({}), tree, command=command))

@@ -18,6 +18,7 @@ from verbatim.tree import unpack_tree
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import find_declaration
 from verbatim_runner.environment.lock import lock_environment, names_packages_alone, packages_in
+from verbatim_runner.project import Project
 from verbatim_runner.stages import prepare
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tre
     for gpus in (0, 1):
         request = ground.request("prepare", {"resources": {"gpus": gpus}}, code)
         declaration = find_declaration(
-            project, project, Entry(argv=("python",), appends_parameters=True, found_by="test")
+            Project(project, project), Entry(argv=("python",), appends_parameters=True, found_by="test")
         )
         lock = lock_environment(ground.context(request), declaration, project, code.digest)
         names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.sha256).decode())})

@@ -10,6 +10,7 @@
     runs/<run_id>/stages/<stage>/log/<n>-<segment>.log
     runs/<run_id>/metrics/<n>-<segment>.jsonl
     runs/<run_id>/live.json                 the address of the training's live server, as of its last try
+    runs/<run_id>/checkpoints.json          the training's checkpoints so far; rewritten as they come
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
     indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks, validations
@@ -76,6 +77,11 @@ def metrics_prefix(run_id: str) -> str:
 def live(run_id: str) -> str:
     """Return the key of the address of a run's live server."""
     return f"{run_prefix(run_id)}/live.json"
+
+
+def checkpoints(run_id: str) -> str:
+    """Return the key of the list of a run's checkpoints."""
+    return f"{run_prefix(run_id)}/checkpoints.json"
 
 
 def manifest(run_id: str) -> str:

@@ -16,23 +16,21 @@ from verbatim.stage import Entry
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from verbatim_runner.project import Project
+
 _SHELL_SYNTAX = re.compile(r"[|&;<>()$`*?\[\]~#\n]|^\s*\w+=")
 _SHOWN = 20
 
 
-def find_entry(command: str | list[str] | None, project: Path) -> Entry:
+def find_entry(laid_out: Project) -> Entry:
     """Return how training is started, and why so.
-
-    Args:
-        command: The conf's. Parameters are appended to it unless it places them itself (``{parameters.…}``), or is a
-            shell text in which there is no telling where they belong.
-        project: The project's directory.
 
     Raises:
         UserFault: The project has no candidate, or several; with the conf line that decides.
     """
-    if command:
-        return _from_conf(command)
+    if laid_out.command:
+        return entry_of_command(laid_out.command)
+    project = laid_out.directory
     found = [entry for detect in _DETECTORS for entry in detect(project)]
     if len(found) == 1:
         return found[0]
@@ -48,7 +46,13 @@ def find_entry(command: str | list[str] | None, project: Path) -> Entry:
     )
 
 
-def _from_conf(command: str | list[str]) -> Entry:
+def entry_of_command(command: str | list[str]) -> Entry:
+    """Return how a command of the conf is started.
+
+    Args:
+        command: Parameters are appended to it unless it places them itself (``{parameters.…}``), or is a shell text in
+            which there is no telling where they belong.
+    """
     text = command if isinstance(command, str) else shlex.join(command)
     places = "{parameters" in text
     if isinstance(command, list):

@@ -50,7 +50,7 @@ def lock_environment(context: StageContext, declaration: Declaration, project: P
     as_of = context.request.spec.environment.as_of
     if not declaration.files and not declaration.requirements:
         return context.store.put_bytes(b"", "requirements.lock")
-    if as_of == "now":
+    if isinstance(as_of, str):  # "commit" is not resolved as such yet
         return _resolve(context, declaration, project)
     subject = [code_digest, context.request.spec.code.subdirectory, str(declaration), as_of.isoformat(),
                platform.python_version(), platform.machine(), str(context.request.spec.resources.gpus > 0)]  # fmt: skip
@@ -83,7 +83,7 @@ def names_packages_alone(requirements: str) -> bool:
 
 def _resolve(context: StageContext, declaration: Declaration, project: Path) -> FileRef:
     as_of = context.request.spec.environment.as_of
-    dated = () if as_of == "now" else ("--exclude-newer", as_of.isoformat())
+    dated = () if isinstance(as_of, str) else ("--exclude-newer", as_of.isoformat())
     listed = context.work_dir / "requirements.in"
     listed.write_text("".join(f"{line}\n" for line in declaration.requirements))
     files = declaration.files or (str(listed),)

@@ -10,8 +10,8 @@ from verbatim_runner.entry import find_entry
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import find_declaration
 from verbatim_runner.environment.lock import lock_environment
+from verbatim_runner.project import Project
 from verbatim_runner.sources.code import store_code
-from verbatim_runner.sources.workspace import unpack_code
 
 if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
@@ -23,14 +23,12 @@ def run(context: StageContext) -> PrepareOutputs:
     Raises:
         UserFault: The code is not there, nothing or more than one thing starts it, or its dependencies cannot be had.
     """
-    spec = context.request.spec
     code = store_code(context)
-    root = context.work_dir / "code"
-    project = unpack_code(context, code, spec.code.subdirectory, root)
-    entry = find_entry(spec.command, project)
+    project = Project.lay_out(context, code)
+    entry = find_entry(project)
     context.console.say(f"training starts with {' '.join(entry.argv)} ({entry.found_by})")
-    declaration = find_declaration(project, root, entry)
-    lock = lock_environment(context, declaration, project, code.digest)
+    declaration = find_declaration(project, entry)
+    lock = lock_environment(context, declaration, project.directory, code.digest)
     environment = ensure_environment(context, lock.sha256, platform.python_version())
     context.console.say(
         f"environment: {environment.packages} packages by {declaration.declared_by}, Python {environment.version}"

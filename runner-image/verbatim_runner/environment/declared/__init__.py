@@ -11,22 +11,20 @@ from verbatim_runner.environment.declared import imports, inline, pyproject, req
 from verbatim_runner.environment.declared.interface import Declaration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from verbatim.stage import Entry
+    from verbatim_runner.project import Project
 
 __all__ = ["Declaration", "find_declaration"]
 
 _DETECTORS = (requirements.detect, pyproject.detect, inline.detect, imports.detect)
 
 
-def find_declaration(project: Path, root: Path, entry: Entry) -> Declaration:
+def find_declaration(project: Project, entry: Entry) -> Declaration:
     """Return what a project depends on, by the first way of declaring it that the project uses.
 
     Args:
-        project: The project's directory.
-        root: The root of the whole code tree, which may be above it.
+        project: The project.
         entry: How training is started.
     """
-    found = (detect(project, root, entry) for detect in _DETECTORS)
+    found = (detect(project.directory, project.root, entry) for detect in _DETECTORS)
     return next(declaration for declaration in found if declaration)
