@@ -8,6 +8,9 @@ from typing import Any, Protocol
 Reading = tuple[str, float, int | None]
 """A metric's name, its value, and the step it belongs to where one was told."""
 
+DatedReading = tuple[str, float, int | None, float]
+"""A reading, and when it was taken where it comes from: seconds since the epoch."""
+
 STEP_NAMES = ("step", "global_step", "iteration", "iter", "round", "epoch")
 """Names that say when, not how well; the finest comes first and wins."""
 

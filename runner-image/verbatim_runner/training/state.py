@@ -13,6 +13,7 @@ from verbatim.stage import PrepareOutputs, Usage
 from verbatim.store import LiveWriter, layout
 from verbatim_runner.metrics.capture import Capture
 from verbatim_runner.metrics.recorder import Recorder
+from verbatim_runner.mlflow_store import MlflowRecord
 from verbatim_runner.training.log import TrainingLog
 from verbatim_runner.training.places import Places
 
@@ -51,6 +52,7 @@ class Training:
         variables: Its whole environment.
         before: State of the watched files before the command ran.
         usage: What the command used.
+        mlflow: What it logged through MLflow.
         fault: Why the command failed, if it did.
         model: The model's files, stored.
         artifacts: Other files, stored.
@@ -77,6 +79,7 @@ class Training:
     variables: dict[str, str] = field(default_factory=dict)
     before: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
     usage: Usage = field(init=False)
+    mlflow: MlflowRecord = field(default_factory=MlflowRecord)
     fault: UserFault | None = None
     model: tuple[FileRef, ...] = ()
     artifacts: tuple[FileRef, ...] = ()
