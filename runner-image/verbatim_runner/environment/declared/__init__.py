@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verbatim_runner.environment.declared import imports, inline, pyproject, requirements
-from verbatim_runner.environment.declared.interface import Declaration
+from verbatim_runner.environment.declared.interface import Declaration, PythonDemand
+from verbatim_runner.environment.declared.python_version import find_python
+from verbatim_runner.environment.declared.system_packages import find_system_packages
 
 if TYPE_CHECKING:
     from verbatim.stage import Entry
     from verbatim_runner.project import Project
 
-__all__ = ["Declaration", "find_declaration"]
+__all__ = ["Declaration", "PythonDemand", "find_declaration", "find_python", "find_system_packages"]
 
 _DETECTORS = (requirements.detect, pyproject.detect, inline.detect, imports.detect)
 

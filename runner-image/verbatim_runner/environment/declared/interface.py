@@ -1,4 +1,4 @@
-"""What every way of declaring dependencies comes to."""
+"""What every way of declaring dependencies, or an interpreter, comes to."""
 
 from __future__ import annotations
 
@@ -11,15 +11,37 @@ class Declaration:
 
     Attributes:
         declared_by: What they were read from, in the record's words.
-        files: What ``uv pip compile`` reads, relative to the project.
-        requirements: Requirement lines, where there is no such file. With neither, there is no dependency.
+        files: What only the resolver can read, since a build backend has to be asked (``pyproject.toml`` with dynamic
+            dependencies, ``setup.py``); relative to the project.
+        requirements: Lines of a requirements file, each a requirement (a relative path is seen from the project), an
+            index (``--index-url``, ``--extra-index-url``, ``--find-links``) or ``--no-binary`` and its like; no ``-r``
+            and no ``-c``, which are read already.
+        constraints: Requirements that bound versions and install nothing (``-c``).
         locked: The project's own lock, as a requirements file in which every package has one version (with markers and
             hashes where the project's lock has them); what it lacks is resolved beside it.
         added: Requirements that no declaration names and the code imports; resolved with the others.
+        notices: What the user should know of how it was read, each a sentence.
     """
 
     declared_by: str
     files: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
     locked: str | None = None
     added: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PythonDemand:
+    """The interpreter that a project demands.
+
+    Attributes:
+        specifier: As packaging's ``SpecifierSet`` reads it, such as ``==3.8.*`` or ``>=3.9,<3.12``.
+        declared_by: What it was read from, in the record's words, such as ``runtime.txt``.
+        notices: What the user should know of how it was read, each a sentence.
+    """
+
+    specifier: str
+    declared_by: str
+    notices: tuple[str, ...] = ()
