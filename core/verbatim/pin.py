@@ -10,14 +10,15 @@ import os
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from verbatim import __version__, git, work_tree
+from verbatim.checkpoints import pin_checkpoints
 from verbatim.errors import PlatformFault, RequestError, UserFault
 from verbatim.paths import SCHEME, exists, local_path
 from verbatim.problems import Problem
 from verbatim.request import CodeRequest, FileSource, RunRequest, S3Source, parse_request
-from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
+from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, RunSpec
 from verbatim.tree import list_tree, pack_tree
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from verbatim.store import Store
 
 CLOCK_SKEW = timedelta(minutes=1)
+P = TypeVar("P", PinnedCode, PinnedCheckpoints)
 
 
 def pin_request(
@@ -61,6 +63,8 @@ def pin_request(
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
     code = _pinned(lambda: _pin_code(request.code, settings, store, engine), problems)
+    resume_from = request.resume_from
+    checkpoints = _pinned(lambda: pin_checkpoints(resume_from, store), problems) if resume_from else None
     if problems or code is None:
         raise RequestError(problems)
     as_of = request.as_of or moment
@@ -78,11 +82,13 @@ def pin_request(
         evaluation=request.evaluation,
         gates=request.gates,
         model=model and PinnedModel(
-            name=model.name or request.experiment_name, destination=model.destination, connection=model.connection
+            name=model.name or request.experiment_name, path=model.path, destination=model.destination,
+            connection=model.connection,
         ),
         promotion=request.promotion,
         resources=request.resources,
         environment=request.environment,
+        resume_from=checkpoints,
         seed=request.seed,
         retention=request.retention,
         image=image,
@@ -104,7 +110,7 @@ def local_destination(spec: RunSpec) -> Path | None:
     return local_path(destination) if destination and destination.startswith(SCHEME) else None
 
 
-def _pinned(pin: Callable[[], PinnedCode], problems: list[Problem]) -> PinnedCode | None:
+def _pinned(pin: Callable[[], P], problems: list[Problem]) -> P | None:
     try:
         return pin()
     except RequestError as error:

@@ -197,6 +197,12 @@ class ModelRequest(Document):
     """What the model is called, and where else it goes."""
 
     name: Name | None = Field(None, description="the experiment's name if not given")
+    path: RelativePath | None = Field(
+        None,
+        min_length=1,
+        description="where the training leaves it: a file, a directory or a pattern such as 'runs/*/best.pt', seen "
+        "from the project's directory; the model directory, or what looks like a model, if not given",
+    )
     destination: Destination | None = Field(None, description="s3:// or file:// prefix; the files are also put there")
     connection: str | None = Field(None, description="Airflow connection that may write an s3:// destination")
 

@@ -57,9 +57,10 @@ class PinnedCheckpoints(Document):
 
 
 class PinnedModel(Document):
-    """The model's name and destination."""
+    """The model's name, where it is found and its destination."""
 
     name: Name
+    path: str | None = Field(None, description="where the training leaves it, where that was said")
     destination: str | None = None
     connection: str | None = None
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hostile import TEXTS, VALUES, replaced
 
+from verbatim.checkpoints import Checkpoints
 from verbatim.errors import RequestError
 from verbatim.pin import local_destination, local_paths, pin_request
 from verbatim.settings import PlatformSettings
 from verbatim.spec import Image, RunSpec
-from verbatim.store import Store
+from verbatim.store import Store, layout
 from verbatim.tree import list_tree, unpack_tree
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from verbatim.stage import EngineName
 
 MOMENT = datetime(2026, 11, 20, 4, 20, 10, tzinfo=UTC)
+RUN = "churn-20261120T042010-9f3c1a"
 IMAGE = Image(reference="verbatim-runner:latest", digest="sha256:1")
 
 
@@ -379,3 +381,29 @@ def test_no_hostile_value_anywhere_in_a_conf_makes_pinning_crash(site: Site) -> 
         else:
             pinned += 1
     assert pinned, "some of the values are fine at some places"
+
+
+def test_a_run_starts_from_what_another_has_left_by_now(site: Site) -> None:
+    spec = site.pin()
+    site.store.publish(layout.spec(RUN), spec)
+    file = site.store.put_bytes(b"weights", "epoch1.pt")
+    left = Checkpoints(try_number=1, files=(file,), updated_at=MOMENT)
+    site.store.overwrite(layout.checkpoints(RUN), left.canonical())
+    pinned = site.pin(resume_from=RUN).resume_from
+    assert pinned is not None
+    assert (pinned.run_id, pinned.files) == (RUN, (file,))
+    assert spec.resume_from is None
+
+
+@pytest.mark.parametrize("named", [RUN, "churn", "../blobs", "churn-20261120T042010-ffffff"])
+def test_a_run_that_is_unknown_or_left_no_checkpoints_cannot_be_started_from(site: Site, named: str) -> None:
+    site.store.publish(layout.spec(RUN), site.pin())
+    expected = "which has left none" if named == RUN else "expected the id of a run"
+    assert expected in site.problems(resume_from=named)["resume_from"]
+
+
+def test_where_the_model_is_left_is_pinned(site: Site) -> None:
+    model = site.pin(model={"path": "exports/model.onnx"}).model
+    assert model is not None
+    assert model.path == "exports/model.onnx"
+    assert "model.path" in site.problems(model={"path": "../elsewhere"})

@@ -60,7 +60,10 @@ class Ground:
         asked = parse_request({"code": "/nowhere", "experiment": "churn", **(conf or {})})
         as_of = asked.as_of or MOMENT
         model = asked.model and PinnedModel(
-            name=asked.model.name or "churn", destination=asked.model.destination, connection=asked.model.connection
+            name=asked.model.name or "churn",
+            path=asked.model.path,
+            destination=asked.model.destination,
+            connection=asked.model.connection,
         )
         spec = RunSpec(
             experiment="churn",
