@@ -23,9 +23,11 @@ from verbatim.errors import PlatformFault, Stopped, VerbatimError
 from verbatim.exit_codes import ExitCode
 from verbatim.stage import Outputs, StageError, StageRequest, StageResult, StageSecrets
 from verbatim.store import LiveWriter, Store, layout
+from verbatim.system_packages import SystemPackages
 from verbatim_runner.console import Console
 from verbatim_runner.isolation import Isolation
 from verbatim_runner.stage_context import StageContext, StageFailed
+from verbatim_runner.system_packages import SystemPackagesNeeded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,11 +84,14 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
         return ExitCode.PLATFORM_FAULT
     stream = LiveWriter(store, layout.log_prefix(request.run_id, request.stage), request.try_number, "log")
     context = StageContext(request, secrets, store, Console(stream), isolation, work_dir)
-    outputs, failure = _attempt(context)
-    if failure:
-        kind = StageError.of(failure).kind
-        context.console.say(failure.message if kind == "stopped" else f"{kind} fault: {failure.message}")
-    code = _deliver(context, started_at, outputs, failure)
+    try:
+        outputs, failure = _attempt(context)
+        if failure:
+            kind = StageError.of(failure).kind
+            context.console.say(failure.message if kind == "stopped" else f"{kind} fault: {failure.message}")
+        code = _deliver(context, started_at, outputs, failure)
+    except SystemPackagesNeeded as needed:
+        code = _ask_for(context, needed.packages)
     with isolation.as_root():
         shutil.rmtree(work_dir, ignore_errors=True)
     return code
@@ -104,6 +109,8 @@ def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | Non
         return failed.outputs, failed.cause
     except VerbatimError as error:
         return None, error
+    except SystemPackagesNeeded:
+        raise
     except OSError as error:
         return None, PlatformFault(f"{error.strerror or error}: {error.filename or 'the machine'}")
     except Exception as error:  # noqa: BLE001 - the edge of the process: nothing may pass it but data
@@ -134,6 +141,19 @@ def _deliver(
         fault = PlatformFault(f"the result of the {request.stage} stage cannot be written down: {error}")
         return _deliver(context, started_at, None, failure or fault)
     return failure.exit_code if failure else ExitCode.OK
+
+
+def _ask_for(context: StageContext, packages: tuple[str, ...]) -> ExitCode:
+    """Leave word of the packages that the stage lacks here; it is no result."""
+    request = context.request
+    key = layout.system_packages(request.run_id, request.stage, request.try_number)
+    try:
+        context.store.publish(key, SystemPackages(names=packages))
+    except VerbatimError as error:
+        context.console.say(f"platform fault: what the stage needs could not be stored: {error}")
+        return ExitCode.PLATFORM_FAULT
+    context.console.say(f"apt.txt needs {', '.join(packages)}: going on where they are installed")
+    return ExitCode.NEEDS_PACKAGES
 
 
 def _stop(number: int, _frame: object) -> None:

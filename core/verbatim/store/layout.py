@@ -5,6 +5,7 @@
     blobs/sha256/<2>/<digest>               every file once
     runs/<run_id>/spec.json                 frozen
     runs/<run_id>/stages/<stage>/<n>.request.json
+    runs/<run_id>/stages/<stage>/<n>.packages.json   the system packages that the n-th try needs, where it lacks some
     runs/<run_id>/stages/<stage>/<n>.json   result of the n-th try
     runs/<run_id>/stages/<stage>/<n>.overruled.json   what counts instead, where a try that says success was stopped
     runs/<run_id>/stages/<stage>/log/<n>-<segment>.log
@@ -52,6 +53,11 @@ def stage_prefix(run_id: str, stage: StageName) -> str:
 def stage_request(run_id: str, stage: StageName, try_number: int) -> str:
     """Return the key of what a try of a stage was asked."""
     return f"{stage_prefix(run_id, stage)}/{try_number}.request.json"
+
+
+def system_packages(run_id: str, stage: StageName, try_number: int) -> str:
+    """Return the key of the system packages that a try of a stage needs."""
+    return f"{stage_prefix(run_id, stage)}/{try_number}.packages.json"
 
 
 def stage_result(run_id: str, stage: StageName, try_number: int) -> str:
