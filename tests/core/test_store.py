@@ -11,7 +11,7 @@ from verbatim.metrics import MetricPoint
 from verbatim.stage import S3Credentials
 from verbatim.store import LiveReader, LiveWriter, Store, layout
 from verbatim.store.live import SEGMENT_BYTES
-from verbatim.store.store import CHUNK_BYTES
+from verbatim.store.store import CHUNK_BYTES, MAX_PARTS, PART_BYTES, part_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,22 @@ def test_a_file_comes_back_by_its_digest(store: Store, tmp_path: Path, size: int
     assert (ref.path, ref.size, ref.sha256) == ("weights/model.bin", size, hashlib.sha256(content[:size]).hexdigest())
     store.fetch_blob(ref.sha256, tmp_path / "deep/back.bin")
     assert (tmp_path / "deep/back.bin").read_bytes() == content[:size]
+
+
+def test_a_large_file_tells_how_much_of_it_was_sent_and_nothing_where_it_is_there(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"x" * (3 * CHUNK_BYTES + 7))
+    sent: list[int] = []
+    store.put_file(tmp_path / "model.bin", on_sent=sent.append)
+    assert sum(sent) == 3 * CHUNK_BYTES + 7
+    sent.clear()
+    store.put_file(tmp_path / "model.bin", "other", sent.append)
+    assert sent == []
+
+
+def test_parts_grow_where_their_number_would_pass_the_limit_of_s3() -> None:
+    assert part_size(10**9) == PART_BYTES
+    terabyte = 10**12
+    assert part_size(terabyte) * MAX_PARTS >= terabyte > (part_size(terabyte) - 1) * MAX_PARTS
 
 
 def test_the_same_content_is_stored_once(store: Store, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
@@ -23,7 +23,7 @@ from verbatim.paths import SCHEME, local_path
 from verbatim.store import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from obstore.store import ObjectStore
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 D = TypeVar("D", bound=Document)
 
 CHUNK_BYTES = 4 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+MAX_PARTS = 10_000
+"""Of one upload to S3."""
 
 
 def open_object_store(url: str, credentials: S3Credentials | None = None) -> ObjectStore:
@@ -95,30 +98,50 @@ class Store:
 
     # Blobs
 
-    def put_file(self, path: Path, name: str | None = None) -> FileRef:
-        """Store a file's content once.
+    def put_file(
+        self, path: Path, name: str | None = None, on_sent: Callable[[int], None] = lambda _bytes: None
+    ) -> FileRef:
+        """Store a file's content once, as ``put_open`` does.
 
         Args:
             path: The file.
             name: The path to record; the file's name if not given.
+            on_sent: Called with the bytes of each part of a large file that is on its way.
+        """
+        with path.open("rb") as content:
+            return self.put_open(content, name or path.name, on_sent)
+
+    def put_open(self, content: BinaryIO, name: str, on_sent: Callable[[int], None] = lambda _bytes: None) -> FileRef:
+        """Store an open file's content once: hashed, and where it is not there yet sent in parts.
+
+        It is hashed before it is sent, since its digest is its key, and while it is sent, so that the key never lies.
+
+        Args:
+            content: Open at its beginning.
+            name: The path to record.
+            on_sent: Called with the bytes of each part of a large file that is on its way.
 
         Returns:
-            Its name, size in bytes and SHA-256.
+            The name, the size in bytes and the SHA-256.
 
         Raises:
             PlatformFault: The file changed while it was stored.
         """
-        if path.stat().st_size <= CHUNK_BYTES:
-            return self.put_bytes(path.read_bytes(), name or path.name)
-        digest, size = hash_file(path)
+        first = content.read(CHUNK_BYTES + 1)
+        if len(first) <= CHUNK_BYTES:
+            return self.put_bytes(first, name)
+        hasher = hashlib.sha256(first)
+        size = len(first) + sum(len(chunk) for chunk in _read_chunks(content, hasher))
+        digest = hasher.hexdigest()
         key = layout.blob(digest)
         if not self.exists(key):
-            hasher = hashlib.sha256()
-            self._put(key, _read_chunks(path, hasher))
-            if hasher.hexdigest() != digest:
+            content.seek(0)
+            sent = hashlib.sha256()
+            self._put(key, _tell(_read_chunks(content, sent), on_sent), part_bytes=part_size(size))
+            if sent.hexdigest() != digest:
                 self._remove(key)
-                raise PlatformFault(f"{path.name} changed while it was stored")
-        return FileRef(path=name or path.name, size=size, sha256=digest)
+                raise PlatformFault(f"{name} changed while it was stored")
+        return FileRef(path=name, size=size, sha256=digest)
 
     def put_bytes(self, content: bytes, name: str) -> FileRef:
         """Store bytes once, under the given name; returns the name, size and SHA-256."""
@@ -214,9 +237,9 @@ class Store:
             raise self._fault(error) from None
         return sorted(found)
 
-    def _put(self, key: str, content: object) -> None:
+    def _put(self, key: str, content: object, part_bytes: int = PART_BYTES) -> None:
         try:
-            obstore.put(self._objects, key, content)  # type: ignore[arg-type]
+            obstore.put(self._objects, key, content, chunk_size=part_bytes)  # type: ignore[arg-type]
         except BaseError as error:
             raise self._fault(error) from None
 
@@ -259,13 +282,24 @@ def _close_to_others(directory: Path) -> None:
 def hash_file(path: Path) -> tuple[str, int]:
     """Return a file's SHA-256 and its size in bytes."""
     hasher = hashlib.sha256()
-    size = sum(len(chunk) for chunk in _read_chunks(path, hasher))
+    with path.open("rb") as content:
+        size = sum(len(chunk) for chunk in _read_chunks(content, hasher))
     return hasher.hexdigest(), size
 
 
-def _read_chunks(path: Path, hasher: hashlib._Hash) -> Iterator[bytes]:
-    """Yield a file's content, and feed the hash with just what was yielded."""
-    with path.open("rb") as content:
-        while chunk := content.read(CHUNK_BYTES):
-            hasher.update(chunk)
-            yield chunk
+def part_size(size: int) -> int:
+    """Return how many bytes each part of a large object has: S3 takes at most ``MAX_PARTS`` of them."""
+    return max(PART_BYTES, -(-size // MAX_PARTS))
+
+
+def _read_chunks(content: BinaryIO, hasher: hashlib._Hash) -> Iterator[bytes]:
+    """Yield what is left of an open file, and feed the hash with just what was yielded."""
+    while chunk := content.read(CHUNK_BYTES):
+        hasher.update(chunk)
+        yield chunk
+
+
+def _tell(chunks: Iterable[bytes], listener: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        listener(len(chunk))
