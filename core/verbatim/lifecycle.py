@@ -36,6 +36,7 @@ from verbatim.stage import (
     ValidateOutputs,
 )
 from verbatim.store import Store, layout
+from verbatim.system_packages import SystemPackages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -205,6 +206,18 @@ class RunLifecycle:
         if result.state == "succeeded" and (result.outputs is None or result.outputs.stage != result.stage):
             raise ContractError(f"{key} says that the {request.stage} stage succeeded, but not what it made")
         return result
+
+    def system_packages_of(self, request: StageRequest) -> tuple[str, ...]:
+        """Return the system packages that a try of a stage asked for when it ended with ``NEEDS_PACKAGES``.
+
+        Raises:
+            ContractError: It asked for none.
+        """
+        try:
+            key = layout.system_packages(request.run_id, request.stage, request.try_number)
+            return self.store.read(key, SystemPackages).names
+        except NotFound:
+            raise ContractError(f"the {request.stage} stage lacks system packages, but does not say which") from None
 
     def finish(self, result: StageResult) -> None:
         """Keep the books after a stage: its run's status, audit, model version, manifest."""

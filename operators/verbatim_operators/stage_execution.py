@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import ContractError, PlatformFault, Stopped, UserFault, VerbatimError
@@ -13,6 +14,7 @@ from verbatim.stage import (
     EngineName,
     EvaluateOutputs,
     ExtractOutputs,
+    PrepareOutputs,
     RegisterOutputs,
     StageName,
     StageRequest,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from verbatim.settings import PlatformSettings
     from verbatim.store import Store
-    from verbatim_operators.engines.docker import Client
+    from verbatim_operators.engines.daemon import Client
     from verbatim_operators.worker import Platform
 
 TAIL_LINES = 20
@@ -72,9 +74,12 @@ class StageExecution:
             self._log.info("%s: nothing to do in this run", stage)
             return result
         try:
-            launch = Launch(request, secrets_for(request, self._settings))
+            launch = Launch(request, secrets_for(request, self._settings), recorded_packages(request))
             self._under_way = request
             outcome = engine.run(launch, self._on_line)
+            if outcome.exit_code == ExitCode.NEEDS_PACKAGES and not self._stopped:
+                needed = self._lifecycle.system_packages_of(request)
+                outcome = engine.run(replace(launch, packages=needed), self._on_line)
             self._under_way = None
             result = self._answer(request, outcome)
         except VerbatimError as error:
@@ -139,6 +144,14 @@ class StageExecution:
 def engine_named(name: EngineName, settings: PlatformSettings, connect: Callable[[], Client]) -> Engine:
     """Return the engine that a run was pinned to; a docker engine connects when it is first needed."""
     return DockerEngine(settings, connect) if name == "docker" else ProcessEngine(settings)
+
+
+def recorded_packages(request: StageRequest) -> tuple[str, ...]:
+    """Return the system packages that a run was prepared with, for the stages that run the user's command."""
+    prepared = request.inputs.get("prepare")
+    if request.stage not in {"train", "evaluate"} or not prepared or not isinstance(prepared.outputs, PrepareOutputs):
+        return ()
+    return prepared.outputs.system_packages
 
 
 def has_outputs(store: Store, run_id: str, stage: StageName, *, since: StageName) -> bool:

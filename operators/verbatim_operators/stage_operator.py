@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from verbatim.stage import StageName
-    from verbatim_operators.engines.docker import Client
+    from verbatim_operators.engines.daemon import Client
     from verbatim_operators.stage_execution import StageExecution
 
 

@@ -19,7 +19,8 @@ from verbatim.errors import PlatformFault, UserFault
 from verbatim.settings import DockerSettings, PlatformSettings
 from verbatim.stage import S3Credentials, StageSecrets
 from verbatim_operators.engines.base import Launch
-from verbatim_operators.engines.docker import DockerEngine, connect, container_name
+from verbatim_operators.engines.daemon import connect
+from verbatim_operators.engines.docker import DockerEngine, container_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,10 +24,12 @@ class Launch:
     Attributes:
         request: What the stage is asked; it holds no secret.
         secrets: Credentials, which reach the stage in a file alone.
+        packages: Debian packages, as name or name=version, that a container has to have besides the image's.
     """
 
     request: StageRequest
     secrets: StageSecrets
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Engine(ABC):
             on_line: Called with every whole line of its output, without the line's end.
 
         Raises:
-            UserFault: The conf asks for resources that the machine does not have.
+            UserFault: The conf asks for resources that the machine does not have, or apt.txt for what Debian has not.
             PlatformFault: It could not be started or followed.
         """
 

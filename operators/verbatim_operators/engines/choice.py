@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
-from verbatim_operators.engines.docker import DockerEngine, connect
+from verbatim_operators.engines.daemon import connect
+from verbatim_operators.engines.docker import DockerEngine
 from verbatim_operators.engines.process import ProcessEngine
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.spec import Image
     from verbatim_operators.engines.base import Engine
-    from verbatim_operators.engines.docker import Client
+    from verbatim_operators.engines.daemon import Client
 
 
 @dataclass(frozen=True)
