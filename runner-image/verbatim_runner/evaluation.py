@@ -56,8 +56,8 @@ def run_evaluation(
     places = Places.make(context.work_dir)
     project = place_code(context, prepared.code, spec.code.subdirectory, places.source)
     channels = _place_inputs(context, places, trained)
-    parameters = fill_parameters(Values(channels, spec.parameters))
-    argv = fill_command(entry_of_command(command).argv, Values(channels, parameters))
+    parameters = fill_parameters(Values(channels, spec.parameters, places))
+    argv = fill_command(entry_of_command(command).argv, Values(channels, parameters, places))
     write_config(places, parameters, channels)
     environment = ensure_environment(context, prepared.environment.lock_digest, prepared.environment.python)
     setting = Setting(

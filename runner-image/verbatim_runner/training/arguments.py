@@ -1,7 +1,8 @@
 """Parameters as command-line arguments, in the form that SageMaker's script mode uses.
 
 Source: aws/sagemaker-training-toolkit, ``mapping.to_cmd_args``: sorted keys, ``--key value``, one letter ``-k value``,
-an object as ``k=v,k=v``, everything else as Python's ``str``, nothing as an empty text.
+an object as ``k=v,k=v``, everything else as Python's ``str``, nothing as an empty text; and ``params``: what SageMaker
+says to itself by way of parameters is not handed on.
 """
 
 from __future__ import annotations
@@ -13,18 +14,26 @@ if TYPE_CHECKING:
 
     from verbatim.request import Parameter
 
+_SAGEMAKERS_OWN = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
+
 
 def to_arguments(parameters: Mapping[str, Parameter]) -> list[str]:
     """Return the parameters as arguments."""
     arguments = []
-    for key in sorted(parameters):
-        arguments += [f"--{key}" if len(key) > 1 else f"-{key}", _value(parameters[key])]
+    for key, value in sorted(without_sagemakers(parameters).items()):
+        arguments += [f"--{key}" if len(key) > 1 else f"-{key}", as_argument(value)]
     return arguments
 
 
-def _value(value: Parameter) -> str:
+def as_argument(value: Parameter) -> str:
+    """Return a parameter as one argument."""
     if value is None:
         return ""
     if isinstance(value, dict):
         return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
     return str(value)
+
+
+def without_sagemakers(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Return the parameters that are meant for the training."""
+    return {key: value for key, value in parameters.items() if not key.startswith(_SAGEMAKERS_OWN)}

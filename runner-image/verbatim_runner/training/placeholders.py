@@ -1,4 +1,7 @@
-"""Fills in ``{channels.train}``, ``{files.train}`` and ``{parameters.epochs}`` in commands and parameters."""
+"""Fills in ``{channels.x}``, ``{files.x}``, ``{parameters.x}`` and ``{places.x}`` in commands and parameters.
+
+Whatever else stands in braces is left as it is.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
+from verbatim_runner.training.arguments import as_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from verbatim.request import Parameter
+    from verbatim_runner.training.places import Places
 
-_PLACEHOLDER = re.compile(r"\{(channels|files|parameters)\.([\w.-]+)\}")
+PLACES = (
+    "model", "output", "output_data", "checkpoints", "tensorboard", "parameters", "failure", "notebook_program",
+)  # fmt: skip
+"""What ``{places.…}`` can name, of ``Places``."""
+
+_PLACEHOLDER = re.compile(r"\{(channels|files|parameters|places)\.([\w.-]+)\}")
+_ONE = {"channels": "channel", "files": "channel", "parameters": "parameter", "places": "place"}
 _SHELLS = frozenset({"sh", "bash", "dash"})
 
 
@@ -27,10 +38,18 @@ class Values:
     Attributes:
         channels: Channel to its directory.
         parameters: Parameter to its value.
+        places: The run's directories and files.
     """
 
     channels: Mapping[str, Path]
     parameters: Mapping[str, Parameter]
+    places: Places
+
+    def of(self, kind: str) -> Mapping[str, Any]:
+        """Return name to value, by the word before the placeholder's dot."""
+        if kind == "places":
+            return {name: getattr(self.places, name) for name in PLACES}
+        return self.parameters if kind == "parameters" else self.channels
 
 
 def fill_parameters(values: Values) -> dict[str, Parameter]:
@@ -75,13 +94,13 @@ def _fill_value(value: Any, values: Values, field: str) -> Any:
 def _fill(text: str, values: Values, field: str, *, quote: Callable[[str], str]) -> str:
     def replacement(match: re.Match[str]) -> str:
         kind, name = match.groups()
-        known: Mapping[str, Any] = values.parameters if kind == "parameters" else values.channels
+        known = values.of(kind)
         if name not in known:
-            one = "parameter" if kind == "parameters" else "channel"
-            raise UserFault(f"{match[0]} names no {one}; there are: {', '.join(sorted(known)) or 'none'}", field=field)
+            there = ", ".join(sorted(known)) or "none"
+            raise UserFault(f"{match[0]} names no {_ONE[kind]}; there are: {there}", field=field)
         if kind == "files":
             return quote(str(_only_file(known[name], match[0], field)))
-        return quote(as_text(known[name]) if kind == "parameters" else str(known[name]))
+        return quote(as_argument(known[name]) if kind == "parameters" else str(known[name]))
 
     return _PLACEHOLDER.sub(replacement, text)
 

@@ -124,6 +124,11 @@ class Places:
         return self.base / "tensorboard"
 
     @property
+    def notebook_program(self) -> Path:
+        """What executes notebooks, where the training can read it; no ``.py``, since it is not the user's script."""
+        return self.work / "programs" / "execute-notebook"
+
+    @property
     def home(self) -> Path:
         """The training's HOME."""
         return self.work / "home"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verbatim_runner.entry.notebook import PROGRAM
 from verbatim_runner.training.arguments import to_arguments
 from verbatim_runner.training.contract import write_config
+from verbatim_runner.training.path_parameters import resolve_paths
 from verbatim_runner.training.placeholders import Values, fill_command, fill_parameters
 from verbatim_runner.training.variables import Setting, usable_cpus, variables
 
 if TYPE_CHECKING:
+    from verbatim.request import Parameter
     from verbatim_runner.training.state import Training
 
 
@@ -17,10 +20,12 @@ def write_contract(training: Training) -> None:
     """Write the configuration, make the command and its environment, and open the directories to the training."""
     context, places, entry = training.context, training.places, training.prepared.entry
     spec = context.request.spec
-    training.parameters = fill_parameters(Values(training.channels, spec.parameters))
-    command = fill_command(entry.argv, Values(training.channels, training.parameters))
+    training.parameters = _parameters(training)
+    command = fill_command(entry.argv, Values(training.channels, training.parameters, places))
     training.argv = [*command, *(to_arguments(training.parameters) if entry.appends_parameters else [])]
     write_config(places, training.parameters, training.channels)
+    places.notebook_program.parent.mkdir(exist_ok=True)
+    places.notebook_program.write_bytes(PROGRAM.read_bytes())
     setting = Setting(
         run_id=context.request.run_id,
         places=places,
@@ -37,3 +42,16 @@ def write_contract(training: Training) -> None:
     )
     training.variables = variables(setting)
     places.open_to_trainer(context.isolation)
+
+
+def _parameters(training: Training) -> dict[str, Parameter]:
+    """Return the conf's parameters, and what the code declares for those that it does not give."""
+    entry, given = training.prepared.entry, training.context.request.spec.parameters
+    merged = entry.defaults | {
+        key: value for key, value in given.items() if value is not None or key not in entry.defaults
+    }
+    filled = fill_parameters(Values(training.channels, merged, training.places))
+    return resolve_paths(
+        filled, entry.paths, project=training.project, target=training.places.input / "parameters",
+        console=training.context.console,
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""Executes a notebook with papermill: what its cells say goes to stdout as it comes, the error of a failing one too.
+
+It runs in the user's environment, not in the runner's, so it may import nothing but papermill and the standard library.
+papermill's own ways of showing output either cut lines (``--log-output``) or leave results out (``--stdout-file``).
+
+Usage: ``execute_notebook.py NOTEBOOK EXECUTED PARAMETERS.json FAILURE``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.exceptions import PapermillExecutionError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_SOURCE_LINES = 3
+
+
+def main() -> int:
+    """Execute the notebook that the arguments name; return the exit code."""
+    notebook, executed, parameters_file, failure = sys.argv[1:]
+    given = json.loads(Path(parameters_file).read_text(encoding="utf-8"))
+    parameters = {key: value for key, value in given.items() if not key.startswith("sagemaker_")}
+    PapermillNotebookClient.log_output_message = lambda _client, output: _show(output)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=str(Path(notebook).parent),
+            progress_bar=False,
+            log_output=True,
+        )
+    except PapermillExecutionError as error:
+        source = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[-_SOURCE_LINES:])
+        _tell(failure, f"{error.ename}: {error.evalue}\nin cell [{error.exec_count}] of {notebook}:\n{source}")
+        return 1
+    except DeadKernelError:
+        _tell(failure, f"the kernel of {notebook} died")
+        return 1
+    return 0
+
+
+def _show(output: Any) -> None:
+    if output.output_type == "stream":
+        text = "".join(output.text)
+    elif output.output_type == "error":
+        text = "\n".join(output.traceback) + "\n"
+    else:
+        text = "".join(output.get("data", {}).get("text/plain", ""))
+        text += "\n" if text else ""
+    sys.stdout.write(_COLOUR.sub("", text))
+    sys.stdout.flush()
+
+
+def _tell(failure: str, reason: str) -> None:
+    """Write why it failed where a training says so, unless the notebook has done that itself."""
+    if not Path(failure).exists():
+        Path(failure).write_text(reason, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Projects that are started by no usual name: the one script or notebook that can be meant."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from verbatim_runner.entry import script
+from verbatim_runner.entry.calls import without_called
+from verbatim_runner.entry.interface import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from verbatim_runner.entry.interface import Candidate
+    from verbatim_runner.project import Project
+
+_KINDS = (".py", ".ipynb", ".r", ".sh")
+"""Where a project has several kinds, the first decides: a shell script beside a notebook installs or downloads."""
+
+_NOT_TRAINING = re.compile(r"^(setup|conftest|noxfile|test_.*|.*_test)\.py$")
+_NOT_SEARCHED = frozenset(
+    {"test", "tests", "docs", "doc", "examples", "node_modules", "site-packages", "venv", "env", "build", "dist"}
+)
+_TRAINING = re.compile(r"(?:^|[^a-z])(?:train|training)(?:[^a-z]|$)")
+
+
+def detect(project: Project) -> list[Candidate]:
+    """Return what can be meant: all, if there is no telling which of them is.
+
+    Considered are scripts and notebooks at the project's top that do something when they are started, and the ``train``
+    of a directory below. What another one calls is none; the only one that says ``train`` in its name is it.
+    """
+    found = dict(_top(project)) | dict(_below(project, "train"))
+    if not found:
+        found = dict(_below(project, "main"))
+    remaining = without_called(list(found.values()))
+    names = {name: one for name, one in found.items() if one in remaining}
+    training = [one for name, one in names.items() if _TRAINING.search(PurePosixPath(name).stem.lower())]
+    if len(training) == 1:
+        return training
+    for kind in _KINDS:
+        if of_kind := [one for name, one in names.items() if PurePosixPath(name).suffix.lower() == kind]:
+            return of_kind
+    return []
+
+
+def _top(project: Project) -> Iterator[tuple[str, Candidate]]:
+    for name in script.names(project):
+        if name.endswith(".py") and (_NOT_TRAINING.match(name) or not _does_something(project, name)):
+            continue
+        yield name, script.candidate(project, name)
+
+
+def _below(project: Project, stem: str) -> Iterator[tuple[str, Candidate]]:
+    for path in sorted(project.directory.rglob(f"{stem}.*")):
+        inside = path.relative_to(project.directory)
+        searched = not any(part in _NOT_SEARCHED or part.startswith(".") for part in inside.parts[:-1])
+        if len(inside.parts) > 1 and searched and path.suffix.lower() in script.SUFFIXES and path.is_file():
+            yield str(inside), script.candidate(project, str(inside))
+
+
+def _does_something(project: Project, name: str) -> bool:
+    """Return whether a Python file does more than define: it has a main part, or calls or loops at its top level."""
+    try:
+        body = ast.parse(read_text(project.directory / name)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # of another Python: there is no telling
+    return any(_acts(statement) for statement in body)
+
+
+def _acts(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.If):
+        return "__name__" in ast.unparse(statement.test) or any(map(_acts, statement.body))
+    return isinstance(statement, ast.For | ast.While | ast.With) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call | ast.Await)
+    )
