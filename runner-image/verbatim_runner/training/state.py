@@ -18,6 +18,7 @@ from verbatim_runner.training.log import TrainingLog
 from verbatim_runner.training.places import Places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from verbatim.documents import FileRef
@@ -42,6 +43,7 @@ class Training:
         token: What the live server asks for.
         stop: Set to end the command.
         closing: What is closed when the stage ends, however it ends.
+        tickers: Called many times a second while the command runs, in the stage's thread; each decides when to work.
         step: The step at work.
         live: The live server.
         project: The project's directory.
@@ -49,6 +51,7 @@ class Training:
         channels: Channel to directory.
         parameters: With placeholders filled in.
         argv: The whole command.
+        prefix: What starts the command in its place, and becomes it.
         variables: Its whole environment.
         before: State of the watched files before the command ran.
         usage: What the command used.
@@ -68,6 +71,7 @@ class Training:
     token: str
     stop: threading.Event = field(default_factory=threading.Event)
     closing: ExitStack = field(default_factory=ExitStack)
+    tickers: list[Callable[[], None]] = field(default_factory=list)
     started_at: float = field(default_factory=time.monotonic)
     step: str = "starting"
     live: LiveServer = field(init=False)
@@ -76,6 +80,7 @@ class Training:
     channels: dict[str, Path] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     argv: list[str] = field(default_factory=list)
+    prefix: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     before: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
     usage: Usage = field(init=False)

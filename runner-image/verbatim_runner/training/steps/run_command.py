@@ -31,7 +31,7 @@ def run_command(training: Training) -> None:
     try:
         finished = run_user_command(
             context, training.argv, training.project, training.variables, on_line=follower.line, stop=training.stop,
-            on_progress=training.capture.read, on_tick=follower.tick,
+            prefix=training.prefix, on_progress=training.capture.read, on_tick=follower.tick,
         )  # fmt: skip
     finally:
         training.log.flush()
@@ -65,6 +65,8 @@ class _Follower:
     def tick(self) -> None:
         training = self._training
         training.log.flush()
+        for ticker in training.tickers:
+            ticker()
         if training.recorder.flush_if_due():
             training.recorder.add(self._file.read_new(), "json")
             self._warn_of_infinite()
