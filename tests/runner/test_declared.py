@@ -79,7 +79,11 @@ def test_the_projects_own_modules_are_no_dependencies(write_tree):
 
 
 def test_a_package_module_named_as_a_distribution_does_not_hide_it(write_tree):
-    files = {"train.py": "import models\n", "models/__init__.py": "", "models/xgboost.py": "import xgboost\n"}
+    files = {
+        "train.py": "from models import xgboost\n",
+        "models/__init__.py": "",
+        "models/xgboost.py": "import xgboost\n",
+    }
     assert declared(write_tree(files)).requirements == ("xgboost",)
 
 

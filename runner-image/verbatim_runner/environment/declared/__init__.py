@@ -22,11 +22,15 @@ _DETECTORS = (requirements.detect, pyproject.detect, inline.detect, imports.dete
 
 
 def find_declaration(project: Project, entry: Entry) -> Declaration:
-    """Return what a project depends on, by the first way of declaring it that the project uses.
+    """Return what a project depends on, by the first way of declaring it that the project uses, completed.
 
     Args:
         project: The project.
         entry: How training is started.
+
+    Raises:
+        UserFault: A file that declares dependencies cannot be read as what it is.
     """
-    found = (detect(project.directory, project.root, entry) for detect in _DETECTORS)
-    return next(declaration for declaration in found if declaration)
+    found = (detect(project, entry) for detect in _DETECTORS)
+    declaration = next(declaration for declaration in found if declaration)
+    return imports.complete(declaration, project, entry)

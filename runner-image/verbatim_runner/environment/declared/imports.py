@@ -1,90 +1,127 @@
-"""Dependencies of a project that declares none: the modules that its source imports.
+"""Dependencies of a project that declares none, and those that its declaration forgot: what its source imports.
 
-Reads source and imports nothing. An import inside ``try`` is one that the project can do without, and is left out, as
-is what only type checkers see, and what only tests import.
+Reads source and imports nothing.
 """
 
 from __future__ import annotations
 
-import ast
+import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from verbatim_runner.environment.declared.interface import Declaration
-from verbatim_runner.environment.distributions import IMPLIED_BY_ATTRIBUTE, distribution_of
+from verbatim_runner.environment.declared.requirements_file import name_in
+from verbatim_runner.environment.declared.started import StartedSources
+from verbatim_runner.environment.distributions import (
+    is_known,
+    providers_of,
+    requirement_of,
+)
+from verbatim_runner.environment.implied import IMPLIED_BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from verbatim.stage import Entry
+    from verbatim_runner.project import Project
 
-_NOT_TRAINING = frozenset({"tests", "test", "docs", "node_modules", "site-packages"})
-_NOT_TRAINING_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py"})
-
-
-def detect(project: Path, root: Path, _entry: Entry) -> Declaration:
-    """Return the distributions of all modules that the project imports and does not contain."""
-    files = sorted(_sources(project))
-    distributions: set[str] = set()
-    for file in files:
-        local = _modules_in(project) | _modules_in(project / "src") | _modules_in(root) | _beside(file)
-        for module in _imports(file):
-            top = module.partition(".")[0]
-            if top not in sys.stdlib_module_names and top not in local:
-                distributions.add(distribution_of(module))
-    found = tuple(sorted(distributions, key=str.lower))
-    return Declaration(declared_by="imports", requirements=found)
+_LOCKED_NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)", re.MULTILINE)
+_DISTUTILS = "setuptools ; python_version >= '3.12'"
+_BACKENDS_OF_KERAS = frozenset({"tensorflow", "torch", "jax"})
 
 
-def _sources(project: Path) -> Iterator[Path]:
-    for path in project.rglob("*.py"):
-        inside = path.relative_to(project)
-        ignored = any(part in _NOT_TRAINING or part.startswith(".") for part in inside.parts[:-1])
-        if not ignored and path.name not in _NOT_TRAINING_FILES and not path.name.startswith("test_"):
-            yield path
+def detect(project: Project, entry: Entry) -> Declaration:
+    """Return the distributions of all modules that training imports and the project does not contain."""
+    started = StartedSources(project, entry)
+    installed = _installed(started)
+    found = _missing(started, _names(installed), certain_alone=False)
+    return Declaration(declared_by="imports", requirements=_sorted({*installed, *found}))
 
 
-def _modules_in(directory: Path) -> set[str]:
-    """Return the names that ``import`` finds in a directory: modules, packages, directories with modules in them."""
-    if not directory.is_dir():
-        return set()
-    packages = {path.name for path in directory.iterdir() if path.is_dir() and any(path.glob("*.py"))}
-    return packages | {path.stem for path in directory.glob("*.py")}
+def complete(declaration: Declaration, project: Project, entry: Entry) -> Declaration:
+    """Return a declaration with what starting training needs, and what training imports, and it does not name.
+
+    Where a project declares something, only modules whose distribution is known are added: one that is not may well
+    come with what it declares.
+    """
+    declared = _declared_names(declaration, project)
+    added = [name for name in entry.requires if _name(name) not in declared]
+    if declaration.declared_by != "imports":
+        started = StartedSources(project, entry)
+        declared |= _names(added)
+        installed = [line for line in _installed(started) if _name(line) not in declared]
+        missing = _missing(started, declared | _names(installed), certain_alone=True)
+        added = [*added, *_sorted({*installed, *missing})]
+    return replace(declaration, added=tuple(dict.fromkeys(added)))
 
 
-def _beside(file: Path) -> set[str]:
-    """Return the modules beside a script; those beside a package's module are not importable by their bare names."""
-    return set() if (file.parent / "__init__.py").exists() else _modules_in(file.parent)
+def _missing(started: StartedSources, declared: frozenset[str], *, certain_alone: bool) -> set[str]:
+    """Return requirements for the modules that none of the declared distributions provides."""
+    modules = {module for module in started.modules if _is_foreign(module)}
+    if certain_alone:
+        modules = {module for module in modules if is_known(module)}
+    found = {
+        requirement
+        for module in modules
+        if not providers_of(module) & declared
+        if (requirement := requirement_of(module))
+    }
+    if any(module.partition(".")[0] == "distutils" for module in started.modules) and "setuptools" not in declared:
+        found.add(_DISTUTILS)
+    return found | set(_implied(started, declared | _names(found)))
 
 
-def _imports(file: Path) -> set[str]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return set()  # not of this Python: it would not run either
-    modules: set[str] = set()
-    attributes: set[str] = set()
-    _visit(tree, modules, attributes)
-    implied = {IMPLIED_BY_ATTRIBUTE[name] for name in attributes & IMPLIED_BY_ATTRIBUTE.keys()}
-    return modules | (implied if "pandas" in {module.partition(".")[0] for module in modules} else set())
+def _implied(started: StartedSources, declared: frozenset[str]) -> Iterator[str]:
+    """Return what the libraries in use import only when they need it."""
+    tops = {module.partition(".")[0] for module in started.modules}
+    for source in started.sources:
+        for library, by_name in IMPLIED_BY_NAME.items():
+            if any(module.partition(".")[0] == library for module in source.modules):
+                wanted = (by_name[name] for name in source.names & by_name.keys())
+                yield from (name for name in wanted if _name(name) not in declared)
+        if (
+            any(module.startswith("torch.utils.tensorboard") for module in source.modules)
+            and "tensorboard" not in declared
+        ):
+            yield "tensorboard"
+    if "keras" in tops and not (tops | declared) & _BACKENDS_OF_KERAS and not declared & providers_of("tensorflow"):
+        yield "tensorflow"
+    if any(source.runs_pip for source in started.sources) and "pip" not in declared:
+        yield "pip"
 
 
-def _visit(node: ast.AST, modules: set[str], attributes: set[str]) -> None:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Try) and any(_catches_import_error(handler) for handler in child.handlers):
-            continue
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            continue
-        if isinstance(child, ast.Import):
-            modules.update(alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and child.level == 0 and child.module:
-            modules.update(f"{child.module}.{alias.name}" for alias in child.names)
-        elif isinstance(child, ast.Attribute):
-            attributes.add(child.attr)
-        _visit(child, modules, attributes)
+def _installed(started: StartedSources) -> list[str]:
+    return list(dict.fromkeys(line for source in started.sources for line in source.installs))
 
 
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    caught = ast.unparse(handler.type) if handler.type else "Exception"
-    return any(name in caught for name in ("ImportError", "ModuleNotFoundError", "Exception"))
+def _is_foreign(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top not in sys.stdlib_module_names
+
+
+def _declared_names(declaration: Declaration, project: Project) -> frozenset[str]:
+    names = _names([*declaration.requirements, *declaration.constraints])
+    if declaration.locked is not None:
+        names |= frozenset(map(canonicalize_name, _LOCKED_NAME.findall(declaration.locked)))
+    for file in declaration.files:  # what only a build backend can read: any word of it may be a name
+        words = re.findall(
+            r"[A-Za-z0-9][\w.-]*", (project.directory / file).read_text(encoding="utf-8", errors="replace")
+        )
+        names |= frozenset(map(canonicalize_name, words))
+    return names
+
+
+def _names(requirements: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(None, map(_name, requirements)))
+
+
+def _name(requirement: str) -> str | None:
+    name = name_in(requirement)
+    return canonicalize_name(name) if name else None
+
+
+def _sorted(requirements: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(requirements, key=str.lower))

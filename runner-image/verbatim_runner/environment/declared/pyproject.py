@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from verbatim.stage import Entry
+    from verbatim_runner.project import Project
 
 
-def detect(project: Path, _root: Path, _entry: Entry) -> Declaration | None:
+def detect(laid_out: Project, _entry: Entry) -> Declaration | None:
     """Return the declaration if the project has one of the files, and it describes more than tools' settings.
 
     Raises:
         UserFault: ``pyproject.toml`` is not TOML.
     """
+    project = laid_out.directory
     if _describes_project(project / "pyproject.toml"):
         return Declaration(declared_by="pyproject.toml", files=("pyproject.toml",))
     name = next((name for name in ("setup.py", "setup.cfg") if (project / name).is_file()), None)

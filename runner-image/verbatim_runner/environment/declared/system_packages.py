@@ -40,7 +40,7 @@ def _read(file: Path) -> tuple[str, ...]:
             if not _PACKAGE.fullmatch(name):
                 got = name[:_SHOWN]
                 raise UserFault(
-                    f"line {number} of {file.name}: expected the name of a Debian package, such as libgomp1; got {got!r}",
+                    f"line {number} of apt.txt: expected the name of a Debian package, such as libgomp1; got {got!r}",
                     field="code",
                 )
             found.add(name)
