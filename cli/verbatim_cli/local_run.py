@@ -104,7 +104,10 @@ class LocalRun:
             tail.append(line)
             self._console.print(f"[dim]{stage:<9}│[/] {plain(line)}" if line else f"[dim]{stage:<9}│[/]")
 
-        code = launch_stage(request, StageSecrets(), zipapp=Path(self._settings.runner), on_line=show, stop=self._stop)
+        code = launch_stage(
+            request, StageSecrets(), zipapp=Path(self._settings.runner), wheels=self._settings.wheels, on_line=show,
+            stop=self._stop,
+        )  # fmt: skip
         try:
             result = self._books.result_of(request)
         except ContractError as error:

@@ -1,4 +1,4 @@
-"""Starting the runner's zipapp for one stage in a subprocess: the process engine's and ``verbatim run``'s one way.
+"""Starting the runner's zipapp in a subprocess: for a stage of the process engine or of ``verbatim run``, for a shell.
 
 It isolates little: the user's code runs as the platform's own uid. Whoever uses it says so.
 """
@@ -11,27 +11,34 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
+from verbatim.network import AUTHORITIES, FIND_LINKS, INDEXES, PROXIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from verbatim.stage import StageRequest, StageSecrets
 
 GRACE_S = 15.0
 _PASSED_ON = (
-    "PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-    "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "PATH", "HOME", "LANG", "TZ", "TMPDIR", "TERM", "SSH_AUTH_SOCK",
     "VERBATIM_PLATFORM",  # by it `verbatim down` finds what its platform has started
+    *PROXIES, *INDEXES, *AUTHORITIES,
 )  # fmt: skip
 
 
 def launch_stage(
-    request: StageRequest, secrets: StageSecrets, *, zipapp: Path, on_line: Callable[[str], None], stop: threading.Event
+    request: StageRequest,
+    secrets: StageSecrets,
+    *,
+    zipapp: Path,
+    wheels: str | None,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
 ) -> int:
     """Run one stage to its end.
 
@@ -39,6 +46,7 @@ def launch_stage(
         request: The stage's request; the store and the cache as this machine sees them.
         secrets: Handed over in a file that is deleted when it has been read.
         zipapp: The runner.
+        wheels: Directory with packages beside the index.
         on_line: Called with each line of output, without its end.
         stop: Set it to stop the stage: SIGTERM to the runner, which stops the user's command; SIGKILL after
             ``GRACE_S`` seconds.
@@ -49,6 +57,39 @@ def launch_stage(
     Raises:
         PlatformFault: The zipapp is not there.
     """
+    with _handed_over(request, secrets, zipapp, "stage") as command:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=_environment(wheels), start_new_session=True, text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        return _follow(process, on_line, stop)
+
+
+def launch_shell(
+    request: StageRequest, secrets: StageSecrets, *, zipapp: Path, wheels: str | None, command: Sequence[str]
+) -> int:
+    """Open a shell in the state of a stage, on this process's own terminal, and wait for its end.
+
+    Args:
+        request: The stage's request.
+        secrets: As of ``launch_stage``.
+        zipapp: The runner.
+        wheels: Directory with packages beside the index.
+        command: What to run instead of a shell; empty for a shell.
+
+    Returns:
+        The exit code, negative for a signal.
+
+    Raises:
+        PlatformFault: The zipapp is not there.
+    """
+    with _handed_over(request, secrets, zipapp, "shell") as runner:
+        return subprocess.run([*runner, "--", *command], env=_environment(wheels), check=False).returncode
+
+
+@contextmanager
+def _handed_over(request: StageRequest, secrets: StageSecrets, zipapp: Path, verb: str) -> Iterator[list[str]]:
+    """Give the runner's command, its input written and a place to work made; both are removed afterwards."""
     if not zipapp.is_file():
         raise PlatformFault(f"the runner {zipapp} is not there; build it with: make zipapp")
     cache = Path(request.cache_dir)
@@ -61,12 +102,7 @@ def launch_stage(
         (given / "request.json").write_bytes(request.canonical())
         _write_private(given / "secrets.json", secrets.in_clear())
         python = sys._base_executable  # type: ignore[attr-defined] # noqa: SLF001 - without this environment's packages
-        process = subprocess.Popen(
-            [python, "-I", str(zipapp), "stage", "--input", str(given), "--work", f"{scratch}/work"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(),
-            start_new_session=True, text=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-        return _follow(process, on_line, stop)
+        yield [python, "-I", str(zipapp), verb, "--input", str(given), "--work", f"{scratch}/work"]
 
 
 def _follow(process: subprocess.Popen[str], on_line: Callable[[str], None], stop: threading.Event) -> int:
@@ -110,6 +146,7 @@ def _write_private(path: Path, content: bytes) -> None:
         out.write(content)
 
 
-def _environment() -> dict[str, str]:
+def _environment(wheels: str | None) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed | {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    passed |= {name: value for name, value in os.environ.items() if name.startswith("UV_")}
+    return passed | ({FIND_LINKS: wheels} if wheels else {})

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
-from verbatim.documents import Document
+from verbatim.documents import Document, Pattern
 from verbatim.errors import PlatformFault
 from verbatim.problems import problems_of
 
@@ -52,7 +52,9 @@ class PlatformSettings(Document):
     docker: DockerSettings = DockerSettings()
     runner: str = Field("dist/verbatim-runner.pyz", description="the zipapp, for the process engine")
     cache_dir: str = Field(description="environments and packages of the process engine, kept between runs")
-    wheels: str | None = Field(None, description="directory of this machine with packages beside the index")
+    wheels: Annotated[str, Pattern(r"/.*", "the absolute path of a directory")] | None = Field(
+        None, description="directory of this machine with packages beside the index"
+    )
     connections: Connections = Connections()
     files: Files = Files()
 
@@ -75,7 +77,7 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
     """Read the platform's settings.
 
     ``${NAME}`` in the file's values is replaced from the environment. Without an own value, store, catalog and cache
-    lie under ``VERBATIM_HOME`` (default ``.verbatim``).
+    lie under ``VERBATIM_HOME`` (default ``.verbatim``), and ``wheels`` is where pip and uv look on this machine.
 
     Args:
         path: The file; ``VERBATIM_CONFIG`` or ``config/platform.yaml`` if not given.
@@ -89,6 +91,7 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
         "store_url": (home / "store").as_uri(),
         "catalog_url": f"sqlite:///{home}/catalog.db",
         "cache_dir": str(home / "cache"),
+        "wheels": _wheels_of_this_machine(),
     }
     try:
         given = yaml.safe_load(file.read_text()) or {}
@@ -108,6 +111,12 @@ def load_settings(path: Path | None = None) -> PlatformSettings:
         raise PlatformFault(
             "\n".join([f"the settings in {file} are wrong:", *map(str, problems_of(error, PlatformSettings))])
         ) from None
+
+
+def _wheels_of_this_machine() -> str | None:
+    """Return the directory that pip or uv is told to find packages in; an index page elsewhere is not meant."""
+    named = [os.environ.get(name, "") for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS")]
+    return next((str(Path(name).resolve()) for name in named if name and Path(name).is_dir()), None)
 
 
 def _expanded(value: Any) -> Any:

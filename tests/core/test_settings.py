@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A settings file, in an environment without settings."""
-    for name in ("CONFIG", "STORE_URL", "CATALOG_URL", "ENGINE", "RUNNER", "CACHE_DIR"):
+    for name in ("CONFIG", "STORE_URL", "CATALOG_URL", "ENGINE", "RUNNER", "CACHE_DIR", "WHEELS"):
         monkeypatch.delenv(f"VERBATIM_{name}", raising=False)
+    for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VERBATIM_HOME", str(tmp_path / "home"))
     return tmp_path / "platform.yaml"
 
@@ -33,6 +35,24 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("VERBATIM_ENGINE", "process")
     settings = load_settings(file)
     assert (settings.engine, settings.cache_dir) == ("process", "/cache")
+
+
+def test_wheels_lie_where_pip_or_uv_looks_on_this_machine(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("")
+    assert load_settings(file).wheels is None
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert load_settings(file).wheels == str(tmp_path)
+    monkeypatch.setenv("UV_FIND_LINKS", "https://wheels.example/simple")
+    assert load_settings(file).wheels == str(tmp_path)
+    file.write_text("wheels: /srv/wheels\n")
+    assert load_settings(file).wheels == "/srv/wheels"
+    file.write_text("wheels: null\n")
+    assert load_settings(file).wheels is None
+    file.write_text("wheels: wheels\n")
+    with pytest.raises(PlatformFault, match="absolute path"):
+        load_settings(file)
 
 
 def test_a_value_may_come_from_the_environment_whatever_is_in_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ import pytest
 from verbatim.catalog import Catalog
 from verbatim.documents import now
 from verbatim.errors import ContractError, PlatformFault, Stopped, UserFault
+from verbatim.exit_codes import ExitCode
 from verbatim.lifecycle import RunLifecycle
 from verbatim.spec import Image
-from verbatim.stage import EvaluateOutputs, StageError, StageResult, TrainOutputs, Usage
+from verbatim.stage import EvaluateOutputs, PrepareOutputs, StageError, StageResult, TrainOutputs, Usage
 from verbatim.store import Store, layout
+from verbatim.system_packages import SystemPackages
 from verbatim_operators.engines.base import Engine, Launch, OnLine, Outcome
 from verbatim_operators.stage_execution import StageExecution, has_outputs
 from verbatim_operators.worker import Platform
@@ -189,6 +191,45 @@ def test_a_stage_with_nothing_to_do_starts_nothing(platform: Platform) -> None:
         raise AssertionError
 
     assert execution(platform, stage).run(RUN_ID, "extract", 1).state == "succeeded"
+
+
+def test_a_stage_that_lacks_packages_is_run_again_where_they_are(platform: Platform) -> None:
+    launches: list[Launch] = []
+
+    def stage(launch: Launch, _on_line: OnLine) -> Outcome:
+        launches.append(launch)
+        if not launch.packages:
+            needed = SystemPackages(names=("hello",))
+            platform.store.publish(layout.system_packages(RUN_ID, launch.request.stage, 1), needed)
+            return Outcome(ExitCode.NEEDS_PACKAGES)
+        answer(platform, launch)
+        return Outcome(0)
+
+    execution(platform, stage).run(RUN_ID, "train", 1)
+    assert [launch.packages for launch in launches] == [(), ("hello",)]
+    assert launches[0].request == launches[1].request
+
+
+def test_training_runs_with_the_packages_that_were_recorded_and_so_does_evaluation(platform: Platform) -> None:
+    prepared = PrepareOutputs.model_validate({
+        "code": {"digest": "0" * 64, "bytes": 1, "commit": None, "files": 1},
+        "environment": {
+            "lock_digest": "0" * 64, "python": "3.11.2", "packages": 0, "declared_by": "imports", "cached": True,
+        },
+        "entry": {"argv": ["python", "train.py"], "appends_parameters": True, "found_by": "train.py"},
+        "system_packages": ["hello=2.10-3"],
+    })  # fmt: skip
+    given: dict[str, tuple[str, ...]] = {}
+
+    def stage(launch: Launch, _on_line: OnLine) -> Outcome:
+        given[launch.request.stage] = launch.packages
+        passed = EvaluateOutputs(metrics={}, gates=(), passed=True)
+        answer(platform, launch, outputs={"prepare": prepared, "evaluate": passed}.get(launch.request.stage, TRAINED))
+        return Outcome(0)
+
+    for name in ("prepare", "train", "evaluate"):
+        execution(platform, stage).run(RUN_ID, name, 1)
+    assert given == {"prepare": (), "train": ("hello=2.10-3",), "evaluate": ("hello=2.10-3",)}
 
 
 def test_there_is_something_to_register_only_after_this_trainings_own_evaluation(platform: Platform) -> None:

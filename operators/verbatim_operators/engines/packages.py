@@ -98,17 +98,17 @@ class PackagesImage:
         for _ in range(ATTEMPTS):
             if self._is_there():
                 return self.reference
+            if stopping.is_set():
+                break
             try:
                 container, is_mine = self._create_or_find()
                 hold(container)
-                if stopping.is_set():
-                    break
                 self._make(container, on_line, stopping, is_mine=is_mine)
             except Gone:  # another who made the same has ended it
                 continue
             finally:
                 hold(None)
-        raise PlatformFault(f"the image with {self._names} was not made: its making was stopped again and again")
+        raise PlatformFault(f"the image with {self._names} was not made: its making was stopped")
 
     @property
     def _names(self) -> str:
@@ -159,8 +159,11 @@ class PackagesImage:
             on_line(f"[verbatim] installing {self._names} with apt")
             self._client.put_archive(container, INPUT, archive(_input(), mode=0o644))
             self._client.start(container)
+            if stopping.is_set():  # what stopped it may have come too early
+                self._client.kill(container)
         elif not self._has_started(container, stopping):
-            self._remove(container)
+            if not stopping.is_set():
+                self._remove(container)
             return
         else:
             on_line(f"[verbatim] another stage installs {self._names}; waiting for it")

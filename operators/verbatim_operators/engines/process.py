@@ -29,6 +29,7 @@ class ProcessEngine(Engine):
 
     def __init__(self, settings: PlatformSettings) -> None:
         self._zipapp = Path(settings.runner).resolve()
+        self._wheels = settings.wheels
         self._stop = threading.Event()
         self.store_url = settings.store_url
         self.cache_dir = settings.cache_dir
@@ -56,7 +57,9 @@ class ProcessEngine(Engine):
 
     def run(self, launch: Launch, on_line: OnLine) -> Outcome:
         """Run the stage in a subprocess until it ends."""
-        code = launch_stage(launch.request, launch.secrets, zipapp=self._zipapp, on_line=on_line, stop=self._stop)
+        code = launch_stage(
+            launch.request, launch.secrets, zipapp=self._zipapp, wheels=self._wheels, on_line=on_line, stop=self._stop
+        )
         return Outcome(exit_code=code)
 
     def stop(self) -> None:
