@@ -74,6 +74,7 @@ def run_evaluation(
         live_url="",
         live_token="",
     )
+    places.show_channels(channels)
     places.open_to_trainer(context.isolation)
     listing = project_listing(project)
     context.console.say(f"evaluating: {shlex.join(argv)}")

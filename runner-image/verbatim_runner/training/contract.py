@@ -42,15 +42,19 @@ def input_data_config(channels: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def instance_group() -> dict[str, Any]:
+    """Return SageMaker's description of the one group of one host."""
+    return {"instance_group_name": INSTANCE_GROUP, "instance_type": INSTANCE_TYPE, "hosts": [HOST]}
+
+
 def resource_config() -> dict[str, Any]:
     """Return SageMaker's description of the one host that a training runs on."""
-    group = {"instance_group_name": INSTANCE_GROUP, "instance_type": INSTANCE_TYPE, "hosts": [HOST]}
     return {
         "current_host": HOST,
         "current_instance_type": INSTANCE_TYPE,
         "current_group_name": INSTANCE_GROUP,
         "current_instance_group": INSTANCE_GROUP,
         "hosts": [HOST],
-        "instance_groups": [group],
+        "instance_groups": [instance_group()],
         "network_interface_name": NETWORK_INTERFACE,
     }

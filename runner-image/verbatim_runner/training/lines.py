@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_LINE_BYTES = 64 * 1024
+MAX_LINE_BYTES = 4 * 1024 * 1024
+"""More than any line of a program that writes lines; less than what a flood without line feeds may take of memory."""
 CONTINUES = " …[the line goes on]"
 
 

@@ -1,6 +1,7 @@
-"""The directories that a training may count on: SageMaker's tree under ``/opt/ml``, a home, a TMPDIR.
+"""The directories that a training may count on: SageMaker's under ``/opt/ml``, Kubeflow's under ``/workspace``, a home.
 
-In the image ``/opt/ml`` leads into the work directory. With the process engine the tree is there alone.
+In the image both lead into the work directory. With the process engine they are there alone; ``private_view`` may show
+them to the command under those names all the same.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 from verbatim_runner.isolation import TRAINER_UID, Isolation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SAGEMAKER_BASE = Path("/opt/ml")
+KUBEFLOW_WORKSPACE = Path("/workspace")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,28 @@ class Places:
         tree.mkdir(parents=True, exist_ok=True)
         for directory in (
             places.data, places.config, places.model, places.output_data, places.intermediate, places.checkpoints,
-            places.tensorboard, places.home, places.temporary,
+            places.tensorboard, places.home, places.temporary, places.mlflow, places.workspace, places.hypertune.parent,
         ):  # fmt: skip
             directory.mkdir(parents=True, exist_ok=True)
+        for name in ("model", "output"):  # Kubeflow's trainers leave the model in the one or the other
+            (places.workspace / name).symlink_to(places.model)
         return places
+
+    def show_channels(self, channels: Mapping[str, Path]) -> None:
+        """Show the data as Kubeflow does: its one directory is the channel, or has a directory for each of several."""
+        dataset = self.workspace / "dataset"
+        if len(channels) == 1:
+            dataset.symlink_to(next(iter(channels.values())))
+            return
+        dataset.mkdir()
+        for name, directory in channels.items():
+            (dataset / name).symlink_to(directory)
+
+    def write_token(self, token: str, isolation: Isolation) -> None:
+        """Put the live server's token where clients read it from a file; nobody but the training can."""
+        self.token.touch(mode=0o600)
+        self.token.write_text(token)
+        isolation.give_to_trainer(self.token)
 
     def open_to_trainer(self, isolation: Isolation) -> None:
         """Let the training write into every directory, not into the files that are there: inputs stay the runner's."""
@@ -56,7 +76,7 @@ class Places:
     @property
     def writable(self) -> tuple[Path, ...]:
         """The trees that the training may write."""
-        return (self.source, self.base.resolve(), self.home, self.temporary)
+        return (self.source, self.base.resolve(), self.workspace, self.mlflow, self.home, self.temporary)
 
     @property
     def source(self) -> Path:
@@ -127,6 +147,31 @@ class Places:
     def notebook_program(self) -> Path:
         """What executes notebooks, where the training can read it; no ``.py``, since it is not the user's script."""
         return self.work / "programs" / "execute-notebook"
+
+    @property
+    def hypertune(self) -> Path:
+        """The metric file of Vertex AI's tuner."""
+        return self.output / "hypertune" / "output.metrics"
+
+    @property
+    def mlflow(self) -> Path:
+        """What MLflow is told to write in."""
+        return self.work / "mlflow"
+
+    @property
+    def mlflow_store(self) -> Path:
+        """MLflow's store. MLflow makes it: it takes a directory that is there already for a store with its contents."""
+        return self.mlflow / "mlruns"
+
+    @property
+    def workspace(self) -> Path:
+        """Kubeflow's directory of data and model."""
+        return self.work / "workspace"
+
+    @property
+    def token(self) -> Path:
+        """A file with what the live server asks for."""
+        return self.work / "token"
 
     @property
     def home(self) -> Path:

@@ -6,8 +6,9 @@ Knows nothing of training: evaluation runs its command through this too. Says wh
 
 from __future__ import annotations
 
+import errno
 import os
-import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from verbatim.errors import PlatformFault, Stopped, UserFault
-from verbatim.stage import Usage
 from verbatim_runner.training.lines import LineSplitter
-from verbatim_runner.training.memory import out_of_memory_kills, peak_memory
+from verbatim_runner.training.memory import out_of_memory_kills
+from verbatim_runner.training.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from verbatim.stage import Usage
     from verbatim_runner.stage_context import StageContext
 
 GRACE_S = 10.0
@@ -33,6 +35,8 @@ TICK_S = 0.05
 DRAIN_S = 2.0
 READ_BYTES = 256 * 1024
 TAIL_LINES = 200
+TAIL_CHARS = 4096
+"""Of one line in the tail."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Finished:
         exit_code: The command's; negative for the signal that ended it.
         usage: What it used.
         out_of_memory: Whether the kernel killed it, or a part of it, for want of memory.
-        tail: The last lines of its output.
+        tail: The last lines of its output, each cut after ``TAIL_CHARS``.
     """
 
     exit_code: int
@@ -60,6 +64,7 @@ def run_user_command(  # noqa: PLR0917 - what is run, where, and who listens: in
     on_line: Callable[[str], None],
     stop: threading.Event,
     *,
+    prefix: Sequence[str] = (),
     on_progress: Callable[[str], None] = lambda _state: None,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Finished:
@@ -74,6 +79,7 @@ def run_user_command(  # noqa: PLR0917 - what is run, where, and who listens: in
         env: Its whole environment.
         on_line: Called with each line of output, in this thread.
         stop: Set by whoever wants the command ended.
+        prefix: What starts the command in its place, and becomes it.
         on_progress: Called with each state of a progress bar that is overwritten.
         on_tick: Called in this thread many times a second, also while the command is silent.
 
@@ -87,11 +93,11 @@ def run_user_command(  # noqa: PLR0917 - what is run, where, and who listens: in
     tail: deque[str] = deque(maxlen=TAIL_LINES)
 
     def line(text: str) -> None:
-        tail.append(text)
+        tail.append(text[:TAIL_CHARS])
         on_line(text)
 
     kills = out_of_memory_kills()
-    with _Command(context, argv, cwd, env) as command:
+    with _Command(context, argv, cwd, env, prefix) as command:
         output = _Output(command.spool, LineSplitter(line, on_progress))
         try:
             _follow(command, output, stop, context.request.spec.resources.timeout_s, on_tick)
@@ -113,7 +119,7 @@ def _follow(
     behind = False
     while not command.exited.wait(0 if behind else TICK_S):
         behind = output.read_some() == READ_BYTES
-        command.look_at_memory()
+        command.meter.look()
         on_tick()
         if stop.is_set():
             raise Stopped("the run was cancelled; its command was ended")
@@ -146,19 +152,21 @@ class _Output:
 class _Command:
     """The process group of one command, and the thread that spools its output."""
 
-    def __init__(self, context: StageContext, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, context: StageContext, argv: Sequence[str], cwd: Path, env: Mapping[str, str], prefix: Sequence[str]
+    ) -> None:
         self.exited = threading.Event()
         self.spool = context.work_dir / f"output-{time.monotonic_ns()}"
         self.spool.touch(mode=0o600)
         self._context = context
         self._argv = argv
+        self._prefix = prefix
         self._started_at = time.monotonic()
         self._duration_s = 0.0
-        self._peak_memory = 0
-        self._own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         self._result: tuple[int, Usage] | None = None
         self._spool_fault: OSError | None = None
         self._process = self._start(cwd, env)
+        self.meter = Meter(self._process.pid, alone=context.request.engine == "docker")
         self._drain = threading.Thread(target=self._copy_output, daemon=True)
         self._drain.start()
         threading.Thread(target=self._wait, daemon=True).start()
@@ -181,10 +189,6 @@ class _Command:
         assert self._result is not None
         return self._result
 
-    def look_at_memory(self) -> None:
-        """Take note of the memory that the command holds."""
-        self._peak_memory = max(self._peak_memory, peak_memory(self._process.pid))
-
     def end(self) -> None:
         """End the command if it runs, and whatever it left running in its group."""
         if self._result:
@@ -206,8 +210,10 @@ class _Command:
                 identity = isolation.as_trainer()
                 if identity:  # so that /dev/stdout and /dev/stderr can be opened
                     os.fchown(write_end, identity["user"], identity["group"])
+                if self._prefix:
+                    _check_startable(self._argv[0], cwd, env)
                 process = subprocess.Popen(
-                    list(self._argv),
+                    [*self._prefix, *self._argv],
                     cwd=cwd,
                     env=dict(env),
                     stdin=subprocess.DEVNULL,
@@ -241,15 +247,25 @@ class _Command:
     def _reap(self) -> tuple[int, Usage]:
         _, status, used = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
-        largest = used.ru_maxrss * 1024
-        if self._peak_memory and largest <= self._own_memory:  # it counts this process too, whose copy the command was
-            largest = self._peak_memory
-        usage = Usage(duration_s=self._duration_s, cpu_s=used.ru_utime + used.ru_stime, peak_memory_bytes=largest)
-        return self._process.returncode, usage
+        return self._process.returncode, self.meter.usage(self._duration_s, used)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError), self._context.isolation.as_root():
             os.killpg(self._process.pid, number)
+
+
+def _check_startable(program: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Find a program as ``Popen`` does, for what is started through another one.
+
+    Raises:
+        FileNotFoundError: There is none.
+        PermissionError: It cannot be executed.
+    """
+    path = cwd / program if "/" in program else shutil.which(program, mode=os.F_OK, path=env.get("PATH"))
+    if path is None or not Path(path).is_file():
+        raise FileNotFoundError(program)
+    if not os.access(path, os.X_OK):
+        raise PermissionError(program)
 
 
 def _not_startable(program: str, cwd: Path, error: Exception) -> UserFault:
@@ -257,6 +273,11 @@ def _not_startable(program: str, cwd: Path, error: Exception) -> UserFault:
         reason = f"command cannot be executed: {program}; is it marked as executable (chmod +x)?"
     elif isinstance(error, FileNotFoundError):
         reason = f"command not found: {program}; {project_listing(cwd)}"
+    elif isinstance(error, OSError) and error.errno == errno.E2BIG:
+        reason = (
+            f"command cannot be started: {program}: its arguments are too long for this system. Let a large parameter "
+            'be read from $VERBATIM_PARAMETERS, and name the others in the command: "command": "… {parameters.epochs}"'
+        )
     else:
         reason = f"command cannot be started: {program}: {error}"
     return UserFault(reason, field="command")

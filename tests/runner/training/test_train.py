@@ -262,11 +262,6 @@ def test_the_contracts_files_are_there(trainings):
     assert same
 
 
-def test_code_that_names_opt_ml_is_warned_of_where_there_is_none(trainings):
-    result = trainings.run("import os\nPATH = '/opt/ml/model'", conf={"model": None})
-    assert "/opt/ml" in result.warnings[0]
-
-
 def test_metric_files_are_read_too(trainings):
     outputs = trainings.succeed(
         """

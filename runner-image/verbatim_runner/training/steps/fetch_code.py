@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from verbatim_runner.sources.workspace import place_code
-from verbatim_runner.training.places import SAGEMAKER_BASE
+from verbatim_runner.training import private_view
+from verbatim_runner.training.mentions import mentions
+from verbatim_runner.training.places import KUBEFLOW_WORKSPACE, SAGEMAKER_BASE
 
 if TYPE_CHECKING:
     from verbatim_runner.training.state import Training
 
-_READ_FILES = 200
-_READ_BYTES = 256 * 1024
+AZURE_ML = "azureml"
+AZURE_ML_DIRECTORIES = ("outputs", "logs")
 
 
 def fetch_code(training: Training) -> None:
@@ -21,18 +24,45 @@ def fetch_code(training: Training) -> None:
     training.project = place_code(context, code, context.request.spec.code.subdirectory, places.source)
     places.code.symlink_to(training.project)
     context.console.say(f"code: {code.files} files{f', commit {code.commit[:12]}' if code.commit else ''}")
-    if places.base != SAGEMAKER_BASE and _names_sagemakers_base(training):
+    named = _named(training)
+    if AZURE_ML in named:
+        _make_azure_directories(training)
+    if places.base != SAGEMAKER_BASE and named & {str(SAGEMAKER_BASE), str(KUBEFLOW_WORKSPACE)}:
+        _show_places(training)
+
+
+def _named(training: Training) -> set[str]:
+    """Return which systems' places are spelt out, by the code or by the conf."""
+    words = (AZURE_ML, str(SAGEMAKER_BASE), str(KUBEFLOW_WORKSPACE))
+    spec = training.context.request.spec
+    conf = json.dumps([training.prepared.entry.argv, spec.command, spec.parameters])
+    return mentions(training.project, words) | {word for word in words if word in conf}
+
+
+def _make_azure_directories(training: Training) -> None:
+    """Make what a job of Azure ML finds beside it: its code may write there at once.
+
+    Not for other code, which may make a directory of that name itself and fail where there is one.
+    """
+    for name in AZURE_ML_DIRECTORIES:
+        directory = training.project / name
+        if not directory.exists():
+            directory.mkdir()
+            training.context.isolation.give_to_trainer(directory)
+
+
+def _show_places(training: Training) -> None:
+    """Let the command alone see ``/opt/ml`` and ``/workspace``, where the system allows that."""
+    context, places = training.context, training.places
+    root = context.work_dir / "root"
+    root.mkdir()
+    shown = {SAGEMAKER_BASE: places.base, KUBEFLOW_WORKSPACE: places.workspace}
+    prefix = private_view.prefix(root, shown)
+    if prefix is None:
         context.warn(
-            f"the code names {SAGEMAKER_BASE}, which is there in containers only; "
-            "with the process engine it is $SAGEMAKER_BASE_DIR"
+            f"the code names {SAGEMAKER_BASE} or {KUBEFLOW_WORKSPACE}, which are there in containers only, as this "
+            f"system gives no process a view of its own; here they are $SAGEMAKER_BASE_DIR and {places.workspace}"
         )
-
-
-def _names_sagemakers_base(training: Training) -> bool:
-    """Return whether one of the project's first scripts spells the directory out."""
-    scripts = (path for path in sorted(training.project.rglob("*.py"))[:_READ_FILES] if path.is_file())
-    for script in scripts:
-        with script.open("rb") as content:
-            if str(SAGEMAKER_BASE).encode() in content.read(_READ_BYTES):
-                return True
-    return False
+        return
+    training.prefix = prefix
+    context.console.say(f"the command sees {SAGEMAKER_BASE} and {KUBEFLOW_WORKSPACE} as its run's own directories")

@@ -99,7 +99,7 @@ def _reason(training: Training) -> str:
 
 def _report_usage(training: Training, finished: Finished) -> None:
     usage = finished.usage
-    measured = usage.model_dump()
+    measured = {name: value for name, value in usage.model_dump().items() if value is not None}
     training.recorder.add([(f"system/{name}", float(value), None) for name, value in measured.items()], "system")
     training.context.console.say(
         f"the command ran for {usage.duration_s:.1f} s, used {usage.cpu_s:.1f} s of CPU "

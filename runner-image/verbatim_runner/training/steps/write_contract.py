@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from verbatim_runner.entry.notebook import PROGRAM
@@ -40,7 +41,9 @@ def write_contract(training: Training) -> None:
         live_url=training.live.url,
         live_token=training.token,
     )
-    training.variables = variables(setting)
+    training.variables = variables(setting, on_left_out=partial(_warn_of_left_out, training))
+    places.show_channels(training.channels)
+    places.write_token(training.token, context.isolation)
     places.open_to_trainer(context.isolation)
 
 
@@ -55,3 +58,10 @@ def _parameters(training: Training) -> dict[str, Parameter]:
         filled, entry.paths, project=training.project, target=training.places.input / "parameters",
         console=training.context.console,
     )  # fmt: skip
+
+
+def _warn_of_left_out(training: Training, name: str) -> None:
+    training.context.warn(
+        f"the variable {name} is not set, since its value is longer than this system allows; "
+        f"all parameters are in $VERBATIM_PARAMETERS, {training.places.parameters}"
+    )
