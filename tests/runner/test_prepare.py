@@ -17,7 +17,9 @@ from verbatim.store import layout
 from verbatim.tree import unpack_tree
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import find_declaration
-from verbatim_runner.environment.lock import lock_environment, names_packages_alone, packages_in
+from verbatim_runner.environment.interpreters import own_interpreter
+from verbatim_runner.environment.lock import lock_wish, wish_of
+from verbatim_runner.environment.lock_text import names_packages_alone, packages_in
 from verbatim_runner.project import Project
 from verbatim_runner.stages import prepare
 
@@ -220,8 +222,9 @@ def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tre
         declaration = find_declaration(
             Project(project, project), Entry(argv=("python",), appends_parameters=True, found_by="test")
         )
-        lock = lock_environment(ground.context(request), declaration, project, code.digest)
-        names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.sha256).decode())})
+        context = ground.context(request)
+        lock = lock_wish(context, wish_of(context, declaration, project, own_interpreter()), None)
+        names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.file.sha256).decode())})
     assert "nvidia" not in names[0]
     assert names[1] - names[0] == {"nvidia"}
 

@@ -22,9 +22,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verbatim.errors import PlatformFault, UserFault
-from verbatim_runner.environment.lock import has_all_hashes, names_packages_alone, packages_in
-from verbatim_runner.environment.uv import WHEELS_ONLY, interpreter, run_uv, run_uv_apart
+from verbatim_runner.environment.cpu_builds import install_options
+from verbatim_runner.environment.interpreters import Interpreter, find_interpreter
+from verbatim_runner.environment.lock_text import has_all_hashes, names_packages_alone, packages_in
+from verbatim_runner.environment.uv import WHEELS_ONLY, Refused, run_uv, run_uv_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,83 +67,88 @@ def ensure_environment(context: StageContext, lock_digest: str, python: str) -> 
         python: The version that it was locked for; this host's may differ from it in the last part only.
 
     Raises:
-        UserFault: A package cannot be installed; with the installer's reason.
-        PlatformFault: This host has another Python, the index does not answer, or the disk is full.
+        Refused: A package cannot be installed; with the installer's reason.
+        PlatformFault: This host has no such Python, the index does not answer, or the disk is full.
     """
-    version = platform.python_version()
-    if version.split(".")[:2] != python.split(".")[:2]:
-        raise PlatformFault(
-            f"the environment was locked for Python {python}, and this host has {version}; prepare it again"
-        )
+    interpreter = find_interpreter(context, python)
     lock = context.store.get_blob(lock_digest).decode()
-    home = _home(context, lock_digest, version)
+    home = _home(context, lock_digest, interpreter)
     record = home.with_suffix(".json")
     if cached := record.exists():
-        return _describe(home, lock, cached=cached)
+        return _describe(home, lock, interpreter, cached=cached)
     with _only_one(context, home.with_suffix(".lock")):
         cached = record.exists()
         if not cached:
-            _build(context, home, lock)
+            _build(context, home, lock, interpreter)
             with context.isolation.as_root():
-                record.write_text(json.dumps({"lock_digest": lock_digest, "python": version}))
-    return _describe(home, lock, cached=cached)
+                record.write_text(json.dumps({"lock_digest": lock_digest, "python": interpreter.version}))
+    return _describe(home, lock, interpreter, cached=cached)
 
 
-def _home(context: StageContext, lock_digest: str, version: str) -> Path:
+def make_bare_environment(context: StageContext, python: str) -> Environment:
+    """Return an environment with nothing in it, for whoever looks into why another cannot be built."""
+    return ensure_environment(context, context.store.put_bytes(b"", "requirements.lock").sha256, python)
+
+
+def _home(context: StageContext, lock_digest: str, interpreter: Interpreter) -> Path:
     """Return where an environment lies; its interpreter counts, since it is linked to and not copied."""
-    subject = f"{lock_digest} {version} {platform.machine()} {'-'.join(platform.libc_ver())} {interpreter()}"
+    host = f"{platform.machine()} {'-'.join(platform.libc_ver())}"
+    subject = f"{lock_digest} {interpreter.version} {host} {interpreter.path}"
     return context.cache_dir / "environments" / hashlib.sha256(subject.encode()).hexdigest()[:24]
 
 
-def _describe(home: Path, lock: str, *, cached: bool) -> Environment:
+def _describe(home: Path, lock: str, interpreter: Interpreter, *, cached: bool) -> Environment:
     return Environment(
         python=home / "bin" / "python",
         bin_dir=home / "bin",
         cached=cached,
-        version=platform.python_version(),
+        version=interpreter.version,
         packages=len(packages_in(lock)),
     )
 
 
-def _build(context: StageContext, home: Path, lock: str) -> None:
+def _build(context: StageContext, home: Path, lock: str, interpreter: Interpreter) -> None:
     context.console.say(f"building an environment of {len(packages_in(lock))} packages")
     started = time.monotonic()
     listed = context.work_dir / "requirements.lock"
     listed.write_text(lock)
     hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
-    sync = ("pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, str(listed))
-    if not (names_packages_alone(lock) and _build_from_wheels(context, home, sync)):
+    sync = (
+        "pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, *install_options(lock),
+        str(listed),
+    )  # fmt: skip
+    if not (names_packages_alone(lock) and _build_from_wheels(context, home, sync, interpreter)):
         context.console.say("not all packages have wheels: building them")
-        _build_apart(context, home, sync)
+        _build_apart(context, home, sync, interpreter)
     context.isolation.give_to_root(home)
     context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
 
 
-def _build_from_wheels(context: StageContext, home: Path, sync: tuple[str, ...]) -> bool:
+def _build_from_wheels(context: StageContext, home: Path, sync: tuple[str, ...], interpreter: Interpreter) -> bool:
     """Install into the shared place, with the shared cache; return whether every package has a wheel."""
     _make_empty(context, home)
     context.isolation.give_to_builder(home)
-    run_uv(context, *_VENV, interpreter(), str(home), cwd=context.work_dir, purpose=_MAKING)
+    run_uv(context, *_VENV, interpreter.path, str(home), cwd=context.work_dir, purpose=_MAKING)
     python = str(home / "bin" / "python")
     try:
         run_uv(context, *sync, *WHEELS_ONLY, "--python", python, cwd=context.work_dir, purpose=_INSTALLING)
-    except UserFault:
+    except Refused:
         return False
     # Not by uv, which starts the environment's interpreter, and with it whatever a package's .pth file says.
-    compiler = [interpreter(), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(home / "lib")]
+    compiler = [interpreter.path, "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(home / "lib")]
     with context.isolation.as_root():
         subprocess.run(compiler, stdin=subprocess.DEVNULL, check=False, **context.isolation.as_builder())
     return True
 
 
-def _build_apart(context: StageContext, home: Path, sync: tuple[str, ...]) -> None:
+def _build_apart(context: StageContext, home: Path, sync: tuple[str, ...], interpreter: Interpreter) -> None:
     """Install into a directory of the stage's own, and copy the result."""
     built = context.work_dir / "environment"
     with context.isolation.as_root():
         shutil.rmtree(home, ignore_errors=True)
     _make_empty(context, built)
     context.isolation.give_to_trainer(built)
-    venv = (*_VENV, interpreter(), "--relocatable", str(built))
+    venv = (*_VENV, interpreter.path, "--relocatable", str(built))
     run_uv_apart(context, *venv, cwd=context.work_dir, purpose=_MAKING)
     python = str(built / "bin" / "python")
     sync = (*sync, "--compile-bytecode", "--python", python)

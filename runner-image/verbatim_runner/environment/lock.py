@@ -1,6 +1,6 @@
 """Locks an environment: every package at one version with the hashes of its files, as a requirements file.
 
-The same declaration, moment and interpreter give the same bytes.
+The same declaration, moment and interpreter give the same bytes. A lock that the project brings is used as it is.
 """
 
 from __future__ import annotations
@@ -8,142 +8,148 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from verbatim.documents import FileRef
+from verbatim.documents import Document, FileRef, Moment
 from verbatim.errors import NotFound, UserFault
 from verbatim.store import layout
-from verbatim_runner.environment.uv import WHEELS_ONLY, interpreter, run_uv, run_uv_apart
+from verbatim_runner.environment import lock_text
+from verbatim_runner.environment.as_of import resolve_from
+from verbatim_runner.environment.cpu_builds import without_builds_for_cpu, without_cuda
+from verbatim_runner.environment.resolver import Wish, resolve
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
+    from verbatim.stage import CodeRef
     from verbatim_runner.environment.declared import Declaration
+    from verbatim_runner.environment.interpreters import Interpreter
     from verbatim_runner.stage_context import StageContext
 
-_PACKAGE = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(\[[^]]*\])?\s*(==|@)")
-_PLAIN_LINE = re.compile(
-    r"(#.*|(-i|--index-url|--extra-index-url|-f|--find-links)[\s=]+https?://\S+|--hash[\s=]\S+"
-    r"|[A-Za-z0-9][\w.-]*\s*(\[[\w\s,.-]*\])?\s*(\(?[<>=!~][^@#;:/]*)?(;[^@#]*)?(\s#.*)?)?$"
-)
-_INDEX_LINE = re.compile(r"^\s*(-i|--index-url|--extra-index-url|-f|--find-links)[\s=]+\S+://\S+", re.MULTILINE)
+_FORMAT = "3"
+"""Raised when the same declaration is locked otherwise than before."""
 
 
-def lock_environment(context: StageContext, declaration: Declaration, project: Path, code_digest: str) -> FileRef:
-    """Lock what a project declares.
+class Lock(Document):
+    """A lock, and how it was come to.
 
-    With a dated ``environment.as_of``, the lock of the same code is taken from the store; "now" is resolved anew.
+    Attributes:
+        file: The requirements file with hashes, a blob.
+        python: What it is for, in full.
+        as_of: Only releases up to then were considered.
+        relaxed: Requirements whose pins were dropped.
+    """
+
+    file: FileRef
+    python: str
+    as_of: Moment | None = None
+    relaxed: tuple[str, ...] = ()
+
+
+def wish_of(context: StageContext, declaration: Declaration, project: Path, interpreter: Interpreter) -> Wish:
+    """Return what a declaration asks to be resolved."""
+    gpus = context.request.spec.resources.gpus
+    lines = map(_without_comment, (*declaration.requirements, *declaration.added))
+    return Wish(
+        declared_by=declaration.declared_by,
+        project=project,
+        interpreter=interpreter,
+        files=declaration.files,
+        requirements=tuple(filter(None, lines)),
+        constraints=(*declaration.constraints, *(without_builds_for_cpu() if gpus else ())),
+        locked=declaration.locked,
+    )
+
+
+def lock_wish(context: StageContext, wish: Wish, committed_at: datetime | None) -> Lock:
+    """Lock what a project declares, as of the moment that the conf asks for.
 
     Args:
         context: The stage's.
-        declaration: What the project declares.
-        project: The project's directory; a build may write there.
-        code_digest: The code blob's.
-
-    Returns:
-        The lock, a blob.
+        wish: What the project declares.
+        committed_at: The date of the code's last commit, if it has one.
 
     Raises:
-        UserFault: There is no solution; with the resolver's reason.
+        Refused: There is no solution.
+        UserFault: ``as_of`` is "commit", and the code has no date.
     """
-    as_of = context.request.spec.environment.as_of
-    if not declaration.files and not declaration.requirements:
-        return context.store.put_bytes(b"", "requirements.lock")
-    if isinstance(as_of, str):  # "commit" is not resolved as such yet
-        return _resolve(context, declaration, project)
-    subject = [code_digest, context.request.spec.code.subdirectory, str(declaration), as_of.isoformat(),
-               platform.python_version(), platform.machine(), str(context.request.spec.resources.gpus > 0)]  # fmt: skip
-    index = layout.index("locks", hashlib.sha256("\n".join(subject).encode()).hexdigest())
-    try:
-        return context.store.read(index, FileRef)
-    except NotFound:
-        lock = _resolve(context, declaration, project)
-        context.store.overwrite(index, lock.canonical())
-        return lock
-
-
-def packages_in(lock: str) -> list[str]:
-    """Return the names of a lock's packages, in its order."""
-    return [match["name"] for line in lock.splitlines() if (match := _PACKAGE.match(line))]
-
-
-def has_all_hashes(lock: str) -> bool:
-    """Return whether every package of a lock has a hash; one from a version control URL has a commit instead."""
-    return all("--hash=" in block for block in _blocks(lock) if _PACKAGE.match(block))
-
-
-def names_packages_alone(requirements: str) -> bool:
-    """Return whether every line of a requirements file names a package or an index, and none a directory or URL.
-
-    An editable one is built even where uv is told to build nothing, and other files may name some.
-    """
-    return all(_PLAIN_LINE.match(line.strip().removesuffix("\\").strip()) for line in requirements.splitlines())
-
-
-def _resolve(context: StageContext, declaration: Declaration, project: Path) -> FileRef:
-    as_of = context.request.spec.environment.as_of
-    dated = () if isinstance(as_of, str) else ("--exclude-newer", as_of.isoformat())
-    listed = context.work_dir / "requirements.in"
-    listed.write_text("".join(f"{line}\n" for line in declaration.requirements))
-    files = declaration.files or (str(listed),)
-    index_lines = _index_lines(declaration, project)  # before a build can touch them
-    command = (
-        "pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras",
-        "--python", interpreter(), *dated, *files,
-    )  # fmt: skip
-    resolved = _run_resolver(context, declaration, project, command)
-    text = index_lines + _without_project(context, resolved)
-    if context.request.spec.resources.gpus == 0:
-        text = _without_cuda(context, text)
-    return context.store.put_bytes(text.encode(), "requirements.lock")
-
-
-def _run_resolver(context: StageContext, declaration: Declaration, project: Path, command: tuple[str, ...]) -> str:
-    """Resolve to packages that have wheels, which runs no code; where that cannot be, apart from the host's cache."""
-    purpose = f"resolving {declaration.declared_by}"
-    if all(map(names_packages_alone, (*_requirements_files(declaration, project), *declaration.requirements))):
-        with suppress(UserFault):
-            return run_uv(context, *command, *WHEELS_ONLY, cwd=project, purpose=purpose)
-    context.isolation.give_to_trainer(project)
-    return run_uv_apart(context, *command, cwd=project, purpose=purpose)
-
-
-def _requirements_files(declaration: Declaration, project: Path) -> list[str]:
-    return [(project / name).read_text(errors="replace") for name in declaration.files if name.endswith(".txt")]
-
-
-def _index_lines(declaration: Declaration, project: Path) -> str:
-    """Return the package indexes that a requirements file names: the lock is installed from them as well."""
-    texts = _requirements_files(declaration, project)
-    return "".join(f"{match[0].strip()}\n" for text in texts for match in _INDEX_LINE.finditer(text))
-
-
-def _without_project(context: StageContext, lock: str) -> str:
-    """Leave out directories, such as the project itself (``-e .``); their dependencies stay.
-
-    A directory has no hash: what is in it changes while the lock, by which environments are found again, does not.
-    """
-    blocks = [block for block in _blocks(lock) if block.strip()]
-    kept = [block for block in blocks if _PACKAGE.match(block) and " @ file:" not in block]
-    if len(kept) < len(blocks):
+    indexes = lock_text.index_lines(wish.texts())  # before a build can touch them
+    if wish.locked is not None:
+        text = _lock_beside(context, wish, wish.locked)
+    elif wish.files or wish.requirements:
+        wish, text = _resolve_dated(context, wish, committed_at)
+    else:
+        text = ""
+    text = without_cuda(context, wish, text)
+    cleaned = lock_text.without_directories(text)
+    if len(lock_text.blocks_in(cleaned)) < len(lock_text.blocks_in(text)):
         context.console.say(
             "the project itself is not installed; it is imported from its directory, or from src/ in it"
         )
-    return "".join(kept)
+    file = context.store.put_bytes((indexes + cleaned).encode(), "requirements.lock")
+    return Lock(file=file, python=wish.interpreter.version, as_of=wish.until)
 
 
-def _without_cuda(context: StageContext, lock: str) -> str:
-    """Leave out CUDA libraries where no GPU is asked for, except beside a torch that is linked with them."""
-    names = packages_in(lock)
-    if "torch" in names:
-        return lock
-    left_out = [name for name in names if name.startswith("nvidia-")]
-    if left_out:
-        context.console.say(f"left out, since the run asks for no GPU: {', '.join(left_out)}")
-    return "".join(block for block in _blocks(lock) if not block.startswith("nvidia-"))
+def find_known(context: StageContext, wish: Wish, code: CodeRef) -> Lock | None:
+    """Return the lock that was made before of the same code as of the same date; "now" is always resolved anew."""
+    if context.request.spec.environment.as_of == "now":
+        return None
+    try:
+        return context.store.read(_index(context, wish, code), Lock)
+    except NotFound:
+        return None
 
 
-def _blocks(lock: str) -> list[str]:
-    """Split a lock into its packages, each with its hashes."""
-    return re.split(r"(?m)^(?=\S)", lock)
+def keep_known(context: StageContext, wish: Wish, code: CodeRef, lock: Lock) -> None:
+    """Keep a lock for ``find_known``."""
+    if context.request.spec.environment.as_of != "now":
+        context.store.overwrite(_index(context, wish, code), lock.canonical())
+
+
+def _resolve_dated(context: StageContext, wish: Wish, committed_at: datetime | None) -> tuple[Wish, str]:
+    as_of = context.request.spec.environment.as_of
+    if as_of == "now":
+        return wish, resolve(context, wish)
+    if as_of != "commit":
+        wish = replace(wish, until=as_of)
+        return wish, resolve(context, wish)
+    if committed_at is None:
+        raise UserFault(
+            "'commit' asks for the date of the code's last commit, and this code has none; write a date instead: "
+            '"environment": {"as_of": "2024-06-01"}', field="environment.as_of",
+        )  # fmt: skip
+    found, text = resolve_from(context, wish, committed_at)
+    if found.until != committed_at:
+        context.warn(
+            f"the code is of {committed_at:%Y-%m-%d}; its dependencies are those of {found.until:%Y-%m-%d}, the first "
+            f"day at which all of them have wheels for Python {wish.interpreter.minor}"
+        )
+    return found, text
+
+
+def _lock_beside(context: StageContext, wish: Wish, locked: str) -> str:
+    """Take a project's own lock for this interpreter, with its hashes, and resolve beside it what it lacks."""
+    lines = tuple(lock_text.joined_lines(locked))
+    own = replace(wish, files=(), requirements=lines, constraints=(), options=("--no-deps",))
+    text = lock_text.with_hashes_of(resolve(context, own), locked)
+    if not wish.requirements:
+        return text
+    pins = tuple(f"{name}=={version}" for name, version in lock_text.versions_in(text).items())
+    beside = replace(wish, files=(), declared_by="what no declaration names", constraints=(*wish.constraints, *pins))
+    return lock_text.with_packages_of(text, resolve(context, beside))
+
+
+def _index(context: StageContext, wish: Wish, code: CodeRef) -> str:
+    spec = context.request.spec
+    subject = [
+        _FORMAT, code.digest, spec.code.subdirectory, wish.declared_by, *wish.files, *wish.requirements,
+        *wish.constraints, str(wish.locked), wish.interpreter.version, platform.machine(), str(spec.resources.gpus > 0),
+        str(code.committed_at), spec.environment.model_dump_json(),
+    ]  # fmt: skip
+    return layout.index("locks", hashlib.sha256("\n".join(subject).encode()).hexdigest())
+
+
+def _without_comment(line: str) -> str:
+    return re.sub(r"(^|\s+)#.*$", "", line).strip()

@@ -2,7 +2,7 @@
 
 ``run_uv`` works as the builder and with the cache that all runs of the host share; it must run no code but that of uv,
 since that could change what others are given. ``run_uv_apart`` works as the trainer and with a cache of its own, gone
-after the call: in it a package's or the project's own build may run.
+after the call: in it a package's or the project's own build may run, so it is given no credential.
 
 Nothing of the runner's environment is handed on but what says how packages are reached.
 """
@@ -13,15 +13,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git import without_credentials
+from verbatim_runner.environment.indexes import index_arguments, write_logins
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from verbatim_runner.stage_context import StageContext
 
 TIMEOUT_S = 3600
@@ -44,40 +46,57 @@ _PLATFORM_SIGNS = (
     "error sending request", "status server error", "failed to lookup address",
 )  # fmt: skip
 _REASON_LINES = 8
+_LAST_LINES = 3
+_HINTS = 2
+_INDEXED = frozenset({"compile", "sync"})
 
 
-def interpreter() -> str:
-    """Return the Python that environments are made of: the one that runs this, outside any virtual environment."""
-    return str(getattr(sys, "_base_executable", None) or sys.executable)
+class Refused(UserFault):
+    """uv said no: there is no solution, or a package cannot be built.
+
+    Attributes:
+        said: All that it wrote, credentials removed; the message has a few lines of it.
+    """
+
+    said: str = ""
 
 
-def run_uv(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> str:
-    """Run uv with the host's cache, and return what it wrote to standard output.
+def run_uv(
+    context: StageContext, *arguments: str, cwd: Path, purpose: str, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run uv with the host's cache and the logins of package indexes, and return what it wrote to standard output.
 
     Args:
         context: The stage's.
         arguments: Of uv; such that it builds nothing and runs nothing that it has installed.
         cwd: Where; readable by the builder.
         purpose: What is being done, for the error ("resolving requirements.txt").
+        variables: Environment variables besides.
 
     Raises:
-        UserFault: uv says no, with its reason, credentials removed.
+        Refused: uv says no, with its reason, credentials removed.
         PlatformFault: The package index does not answer, the disk is full, or uv is not there.
     """
-    home = context.work_dir / "builder"
-    home.mkdir(exist_ok=True)
-    context.isolation.give_to_builder(home)
-    with context.isolation.as_root():
-        return _run(arguments, cwd, purpose, _environment(home, cache_dir(context)), context.isolation.as_builder())
+    home = Path(tempfile.mkdtemp(dir=context.work_dir, prefix="builder-"))
+    try:
+        logins = write_logins(context, home)
+        context.isolation.give_to_builder(home)
+        environment = _environment(home, cache_dir(context)) | logins | dict(variables or {})
+        with context.isolation.as_root():
+            return _run(_indexed(context, arguments), cwd, purpose, environment, context.isolation.as_builder())
+    finally:
+        with context.isolation.as_root():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def run_uv_apart(context: StageContext, *arguments: str, cwd: Path, purpose: str) -> str:
     """Run uv with an empty cache, so that it may run code of packages and of the project; else as ``run_uv``."""
     home = Path(tempfile.mkdtemp(dir=context.work_dir, prefix="apart-"))
     context.isolation.give_to_trainer(home)
+    environment = _environment(home, home / "cache")
     try:
         with context.isolation.as_root():
-            return _run(arguments, cwd, purpose, _environment(home, home / "cache"), context.isolation.as_trainer())
+            return _run(_indexed(context, arguments), cwd, purpose, environment, context.isolation.as_trainer())
     finally:
         context.isolation.end_trainer()
         with context.isolation.as_root():
@@ -94,6 +113,19 @@ def cache_dir(context: StageContext) -> Path:
             path.chmod(0o700)  # uv's lock files are anyone's to hold
         context.isolation.give_to_builder(path)
     return path
+
+
+def wheel_directories() -> tuple[Path, ...]:
+    """Return the directories of this machine that have packages beside the index, as its settings name them."""
+    named = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or ""
+    return tuple(path for part in re.split(r"[,\s]+", named) if part and (path := Path(part)).is_dir())
+
+
+def _indexed(context: StageContext, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the conf's package indexes to what reads packages."""
+    if not _INDEXED & set(arguments[:2]):
+        return arguments
+    return (*arguments[:2], *index_arguments(context), *arguments[2:])
 
 
 def _run(
@@ -118,6 +150,8 @@ def _environment(home: Path, cache: Path) -> dict[str, str]:
         "HOME": str(home),
         "TMPDIR": str(home),
         "UV_CACHE_DIR": str(cache),
+        "UV_CREDENTIALS_DIR": str(home),
+        "UV_FIND_LINKS": ",".join(map(str, wheel_directories())),
     }
     return passed | _OWN | own
 
@@ -135,10 +169,23 @@ def _binary() -> str:
 
 
 def _fault(output: str, purpose: str) -> UserFault | PlatformFault:
-    lines = [line.strip() for line in without_credentials(output).splitlines()]
-    start = next((number for number, line in enumerate(lines) if line.startswith("error:")), 0)
-    said = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:] if line]
-    reason = "\n".join(said[:_REASON_LINES]) or "uv failed without a word"
+    said = without_credentials(output)
+    message = f"{purpose} failed: {_reason(said)}"
     if any(sign in output.lower() for sign in _PLATFORM_SIGNS):
-        return PlatformFault(f"{purpose} failed: {reason}")
-    return UserFault(f"{purpose} failed: {reason}")
+        return PlatformFault(message)
+    refused = Refused(message)
+    refused.said = said
+    return refused
+
+
+def _reason(said: str) -> str:
+    """Return the few lines that tell why: the error, the end of a build's output, and uv's hints."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    start = next((number for number, line in enumerate(lines) if line.startswith("error:")), 0)
+    told = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:]]
+    hints = [line for line in told if line.startswith("hint:")][:_HINTS]
+    told = [line for line in told if not line.startswith("hint:")]
+    if len(told) > _REASON_LINES:
+        last = _LAST_LINES if "[stderr]" in told else 0
+        told = [*told[: _REASON_LINES - last], *(told[-last:] if last else [])]
+    return "\n".join([*told, *hints]) or "uv failed without a word"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
-from verbatim.stage import EnvironmentRef, PrepareOutputs
+from verbatim.stage import PrepareOutputs
 from verbatim_runner.entry import find_entry
-from verbatim_runner.environment.build import ensure_environment
-from verbatim_runner.environment.declared import find_declaration
-from verbatim_runner.environment.lock import lock_environment
+from verbatim_runner.environment.declared import find_system_packages
+from verbatim_runner.environment.provide import provide_environment
 from verbatim_runner.project import Project
 from verbatim_runner.sources.code import store_code
+from verbatim_runner.system_packages import ensure_system_packages
 
 if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
@@ -27,21 +26,6 @@ def run(context: StageContext) -> PrepareOutputs:
     project = Project.lay_out(context, code)
     entry = find_entry(project)
     context.console.say(f"training starts with {' '.join(entry.argv)} ({entry.found_by})")
-    declaration = find_declaration(project, entry)
-    lock = lock_environment(context, declaration, project.directory, code.digest)
-    environment = ensure_environment(context, lock.sha256, platform.python_version())
-    context.console.say(
-        f"environment: {environment.packages} packages by {declaration.declared_by}, Python {environment.version}"
-        f"{', there already' if environment.cached else ''}"
-    )
-    return PrepareOutputs(
-        code=code,
-        environment=EnvironmentRef(
-            lock_digest=lock.sha256,
-            python=environment.version,
-            packages=environment.packages,
-            declared_by=declaration.declared_by,
-            cached=environment.cached,
-        ),
-        entry=entry,
-    )
+    system_packages = ensure_system_packages(context, find_system_packages(project))
+    environment = provide_environment(context, project, entry, code)
+    return PrepareOutputs(code=code, environment=environment, entry=entry, system_packages=system_packages)

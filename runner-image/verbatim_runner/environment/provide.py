@@ -1,0 +1,139 @@
+"""Provides a run's environment: what the project declares is locked and built, relaxed where the conf allows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from verbatim.errors import PlatformFault, UserFault
+from verbatim.stage import EnvironmentRef
+from verbatim_runner.environment.build import ensure_environment
+from verbatim_runner.environment.declared import find_declaration, find_python
+from verbatim_runner.environment.interpreters import available_interpreters, choose_interpreter, find_interpreter
+from verbatim_runner.environment.lock import find_known, keep_known, lock_wish, wish_of
+from verbatim_runner.environment.relax import cautious, dropped, opened, relaxed
+from verbatim_runner.environment.remedies import with_remedies
+from verbatim_runner.environment.resolver import resolve
+from verbatim_runner.environment.uv import Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from verbatim.stage import CodeRef, Entry
+    from verbatim_runner.environment.build import Environment
+    from verbatim_runner.environment.interpreters import Interpreter
+    from verbatim_runner.environment.lock import Lock
+    from verbatim_runner.environment.resolver import Wish
+    from verbatim_runner.project import Project
+    from verbatim_runner.stage_context import StageContext
+
+
+_TAKEN = "the pins can be installed with it, and not with the platform's own (relax)"
+
+
+@dataclass(frozen=True)
+class _Provided:
+    interpreter: Interpreter
+    lock: Lock
+    environment: Environment
+
+
+def provide_environment(context: StageContext, project: Project, entry: Entry, code: CodeRef) -> EnvironmentRef:
+    """Lock and build the environment that a project asks for, and return what came of it.
+
+    Args:
+        context: The stage's.
+        project: The project; a build may write into its directory.
+        entry: How training is started.
+        code: The code's blob.
+
+    Raises:
+        UserFault: It cannot be had, with the resolver's reason and what to write into the conf.
+        PlatformFault: The package index does not answer, or the disk is full.
+    """
+    demand = find_python(project, entry)
+    declaration = find_declaration(project, entry)
+    for notice in (*(demand.notices if demand else ()), *declaration.notices):
+        context.warn(notice)
+    wish = wish_of(context, declaration, project.directory, choose_interpreter(context, demand))
+    provided = _provide_known(context, wish, code) or _provide_anew(context, wish, code)
+    lock, environment = provided.lock, provided.environment
+    if lock.relaxed:
+        context.warn(
+            f"pins were dropped, since they cannot be installed (environment.relax): {', '.join(lock.relaxed)}"
+        )
+    context.console.say(
+        f"environment: {environment.packages} packages by {declaration.declared_by}, Python {environment.version}"
+        f"{', there already' if environment.cached else ''}"
+    )
+    return EnvironmentRef(
+        lock_digest=lock.file.sha256,
+        python=environment.version,
+        packages=environment.packages,
+        declared_by=declaration.declared_by,
+        cached=environment.cached,
+        as_of=lock.as_of,
+        added=declaration.added,
+        relaxed=lock.relaxed,
+        interpreter=provided.interpreter.why,
+    )
+
+
+def _provide_known(context: StageContext, wish: Wish, code: CodeRef) -> _Provided | None:
+    lock = find_known(context, wish, code)
+    if lock is None:
+        return None
+    interpreter = wish.interpreter
+    if interpreter.version != lock.python:
+        interpreter = find_interpreter(context, lock.python).because(_TAKEN)
+    return _Provided(interpreter, lock, ensure_environment(context, lock.file.sha256, lock.python))
+
+
+def _provide_anew(context: StageContext, wish: Wish, code: CodeRef) -> _Provided:
+    relaxes = context.request.spec.environment.relax
+    declared = cautious(wish) if relaxes else wish
+    try:
+        provided = _attempt(context, declared, code.committed_at)
+    except Refused as refused:
+        if not relaxes:
+            raise with_remedies(context, wish, refused, code.committed_at) from None
+        provided = _relax(context, declared, refused, code.committed_at)
+    keep_known(context, wish, code, provided.lock)
+    return provided
+
+
+def _attempt(context: StageContext, wish: Wish, committed_at: datetime | None) -> _Provided:
+    lock = lock_wish(context, wish, committed_at)
+    return _Provided(wish.interpreter, lock, ensure_environment(context, lock.file.sha256, lock.python))
+
+
+def _relax(context: StageContext, declared: Wish, refused: Refused, committed_at: datetime | None) -> _Provided:
+    """Take another Python of this machine that can install what is declared, else drop pins until this one can."""
+    base = opened(declared)
+    wish = _of_other_python(context, base) or relaxed(base, refused)
+    while wish is not None:
+        try:
+            provided = _attempt(context, wish, committed_at)
+        except Refused as again:
+            refused = again
+            wish = relaxed(wish, again)
+        else:
+            lock = provided.lock.model_copy(update={"relaxed": dropped(base, wish)})
+            return replace(provided, lock=lock)
+    raise with_remedies(context, declared, refused, committed_at)
+
+
+def _of_other_python(context: StageContext, wish: Wish) -> Wish | None:
+    """Return the wish for another Python of this machine, where nothing demands one and that one has all wheels."""
+    if wish.interpreter.why is not None or not wish.is_plain:
+        return None
+    for other in available_interpreters(context):
+        if other.minor == wish.interpreter.minor:
+            continue
+        candidate = replace(wish, interpreter=other.because(_TAKEN))
+        try:
+            resolve(context, candidate)
+        except (UserFault, PlatformFault):
+            continue
+        return candidate
+    return None
