@@ -19,17 +19,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from verbatim.errors import PlatformFault, UserFault
+from verbatim.git_login import PUBLIC, is_ssh_url
 from verbatim.paths import SCHEME, exists, local_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from verbatim.git_login import Access
+
 TIMEOUT_S = 60
-SHA = re.compile(r"^[0-9a-f]{40}$")
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -43,13 +46,13 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, access: Access = PUBLIC) -> list[str]:
     """Return the argument list of a hardened git call."""
-    settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+    settings = [part for setting in (*_SETTINGS, *access.settings) for part in ("-c", setting)]
     return ["git", *settings, *arguments]
 
 
-def environment() -> dict[str, str]:
+def environment(access: Access = PUBLIC) -> dict[str, str]:
     """Return the environment of a hardened git call."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed | {
@@ -60,6 +63,8 @@ def environment() -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
         "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",  # what git says is read (verbatim.git_faults)
+        **access.variables,
     }
 
 
@@ -68,12 +73,14 @@ def environment_inside() -> dict[str, str]:
     return environment() | {"GIT_ALLOW_PROTOCOL": ""}
 
 
-def run(*arguments: str, cwd: Path | None = None) -> str:
+def run(*arguments: str, cwd: Path | None = None, access: Access = PUBLIC, timeout_s: float = TIMEOUT_S) -> str:
     """Run git and return its output.
 
     Args:
         arguments: Of git, with ``--`` before anything that a user wrote.
-        cwd: The directory in question; None for a question to a remote.
+        cwd: A directory that is asked about itself, and reaches nothing else; None for a question to a remote.
+        access: To a remote's private code.
+        timeout_s: Seconds after which git is ended.
 
     Raises:
         UserFault: git failed; with its last lines, credentials removed.
@@ -81,19 +88,33 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
     """
     try:
         done = subprocess.run(
-            command(*arguments), cwd=cwd, env=environment_inside() if cwd else environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=TIMEOUT_S, check=False,
+            command(*arguments, access=access), cwd=cwd, env=environment_inside() if cwd else environment(access),
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False,
         )  # fmt: skip
     except FileNotFoundError:
         raise PlatformFault("git is not installed on this machine; install it (Debian: apt install git)") from None
     except subprocess.TimeoutExpired:
-        raise PlatformFault(f"git did not end within {TIMEOUT_S} s: git {arguments[0]}") from None
+        raise PlatformFault(f"git did not end within {timeout_s:g} s: git {arguments[0]}") from None
     if done.returncode != 0:
-        lines = without_credentials(done.stderr.decode(errors="replace")).strip().splitlines()
-        raise UserFault(
-            "git says: " + " ".join(line.strip() for line in lines[-3:]) if lines else "git failed without a word"
-        )
+        raise UserFault(said(done.stderr, access))
     return os.fsdecode(done.stdout)
+
+
+def said(stderr: bytes, access: Access = PUBLIC) -> str:
+    """Return in one line why git failed, without any credential."""
+    text = access.without_secrets(without_credentials(stderr.decode(errors="replace")))
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    return f"git says: {' '.join(lines[-3:])[-600:]}" if lines else "git failed without a word"
+
+
+def committed_at(commit: str, cwd: Path) -> datetime | None:
+    """Return when a commit that lies in a repository was made, by its committer; None for a date that is none."""
+    header = run("cat-file", "commit", commit, cwd=cwd).partition("\n\n")[0]
+    found = re.search(r"^committer .*> (\d+) [+-]\d{4}$", header, re.MULTILINE)
+    try:
+        return datetime.fromtimestamp(int(found[1]), UTC) if found else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def local_transport(url: str) -> tuple[str, ...]:
@@ -105,11 +126,6 @@ def local_transport(url: str) -> tuple[str, ...]:
     return ("--upload-pack=GIT_ALLOW_PROTOCOL= git -c safe.directory=* upload-pack",) if url.startswith(SCHEME) else ()
 
 
-def is_ssh_url(url: str) -> bool:
-    """Return whether a code URL is read over ssh, in either of the two ways in which git writes that."""
-    return urlsplit(url).scheme in {"ssh", "git+ssh"} or bool(re.match(r"^[\w.-]+@[\w.-]+:", url))
-
-
 def is_git_url(url: str) -> bool:
     """Return whether a code URL names a git repository rather than a plain directory."""
     if urlsplit(url).scheme in {"http", "https"} or is_ssh_url(url):
@@ -118,35 +134,6 @@ def is_git_url(url: str) -> bool:
         return False
     path = local_path(url)
     return exists(path / ".git") or (exists(path / "HEAD") and (path / "HEAD").is_file())
-
-
-def resolve(url: str, ref: str | None) -> str:
-    """Return the commit that a ref names at the remote.
-
-    Args:
-        url: The repository.
-        ref: Branch, tag or full SHA; the remote's HEAD if None.
-
-    Raises:
-        UserFault: The repository cannot be reached, or has no such ref.
-    """
-    listed = run("ls-remote", *local_transport(url), "--", url)
-    refs = {name: sha for sha, _, name in (line.partition("\t") for line in listed.splitlines())}
-    if ref is None:
-        if "HEAD" not in refs:
-            raise UserFault("the repository has no commit yet")
-        return refs["HEAD"]
-    for name in (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"{ref}^{{}}", ref):
-        if name in refs:
-            return refs[name]
-    if SHA.match(ref):
-        return ref
-    known = sorted(name.removeprefix("refs/heads/") for name in refs if name.startswith("refs/heads/"))
-    shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
-    raise UserFault(
-        f"the repository has no branch or tag {ref!r}; its branches: {shown or 'none'}. "
-        "A commit is named by its full SHA"
-    )
 
 
 def without_credentials(text: str) -> str:

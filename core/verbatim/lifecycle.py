@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from verbatim.connections import no_connection
 from verbatim.documents import now
 from verbatim.errors import (
     ContractError,
@@ -17,6 +18,7 @@ from verbatim.errors import (
 )
 from verbatim.manifest import Manifest
 from verbatim.pin import pin_request
+from verbatim.problems import printable
 from verbatim.record import latest_results
 from verbatim.request import parse_request
 from verbatim.spec import Image, RunSpec
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from verbatim.catalog import Catalog, RunStatus
+    from verbatim.connections import ReadConnection
     from verbatim.settings import PlatformSettings
 
 CHAMPION = "champion"
@@ -95,6 +98,7 @@ class RunLifecycle:
         actor: str,
         origin: Mapping[str, str],
         moment: datetime,
+        read_connection: ReadConnection = no_connection,
     ) -> StageResult:
         """Start a run: validate its conf, resolve what moves, freeze the spec.
 
@@ -109,27 +113,30 @@ class RunLifecycle:
             actor: Who asked for it.
             origin: Where it came from, for the record (DAG, Airflow run).
             moment: The run's own time, the same for every try.
+            read_connection: Reads the connection that private code is behind.
 
         Raises:
             RequestError: The conf cannot be run; the run is recorded as failed.
             PlatformFault: Something of the platform did not answer.
         """
-        started_at = now()
+        started_at, warnings = now(), list[str]()
         self.catalog.start_run(run_id, experiment_of(conf), actor=actor, origin=origin, engine=engine)
         try:
             if self.store.exists(layout.spec(run_id)):
                 spec = self.spec(run_id)
             else:
                 spec = pin_request(
-                    conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment
-                )
+                    conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment,
+                    warn=warnings.append, read_connection=read_connection,
+                )  # fmt: skip
                 self.store.publish(layout.spec(run_id), spec)
         except VerbatimError as error:
             self._close(self._result(run_id, "pin", try_number, started_at, error=error))
             raise
         self.catalog.update_run(run_id, spec_digest=spec.content_digest())
         outputs = PinOutputs(spec_digest=spec.content_digest())
-        return self._close(self._result(run_id, "pin", try_number, started_at, outputs=outputs))
+        result = self._result(run_id, "pin", try_number, started_at, outputs=outputs)
+        return self._close(result.model_copy(update={"warnings": tuple(map(printable, warnings))}))
 
     def spec(self, run_id: str) -> RunSpec:
         """Return a run's spec.

@@ -39,6 +39,9 @@ class PinnedCode(Document):
     subdirectory: str = "."
     file: str | None = Field(None, description="the one notebook or script that was asked for, seen from subdirectory")
     connection: str | None = Field(None, description="Airflow connection that the code is read with")
+    local_submodules: tuple[str, ...] = Field(
+        (), description="repositories of the platform's machine that the commit's submodules come from"
+    )
     digest: Sha256 | None = Field(None, description="the code blob's digest where pinning made it (all but git)")
 
 

@@ -5,19 +5,27 @@ Archives are hostile until they are unpacked: nothing outside the target is writ
 
 from __future__ import annotations
 
+import errno
+import lzma
 import os
-import shutil
 import stat
 import subprocess
 import tarfile
+import zlib
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
 from verbatim import git
 from verbatim.errors import UserFault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+MAX_CODE_BYTES = 4 * 1024**3
+MAX_CODE_FILES = 200_000
+CHUNK_BYTES = 1024 * 1024
 
 LEFT_OUT = frozenset({".git", ".venv", ".verbatim", "__pycache__"})
 """Directories that are never code; the platform's own home among them, which holds its secrets."""
@@ -39,6 +47,25 @@ def list_tree(root: Path) -> list[str]:
         raise UserFault(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
+def walk_tree(root: Path) -> list[str]:
+    """Return the files and symbolic links of a directory as relative POSIX paths, sorted; git is not asked.
+
+    Raises:
+        OSError: A part of the directory cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[str] = []
+    for directory, folders, files in os.walk(root, onerror=refuse):
+        here = Path(directory)
+        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        entries = [*files, *(name for name in folders if (here / name).is_symlink())]
+        found += [(here / name).relative_to(root).as_posix() for name in entries if name not in LEFT_OUT]
+    return sorted(found, key=os.fsencode)
+
+
 def _list(root: Path) -> list[str]:
     command = git.command("ls-files", "-z", "-co", "--exclude-standard")
     try:
@@ -46,7 +73,7 @@ def _list(root: Path) -> list[str]:
             command, cwd=root, env=git.environment_inside(), stdin=subprocess.DEVNULL, capture_output=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
-        return _walk(root)
+        return walk_tree(root)
     found: set[str] = set()
     for name in filter(None, map(os.fsdecode, listing.split(b"\0"))):
         path = root / name
@@ -56,7 +83,7 @@ def _list(root: Path) -> list[str]:
             found.update(f"{name.rstrip('/')}/{inner}" for inner in _list(path))
         else:
             found.add(name)
-    return sorted(found, key=os.fsencode) or _walk(root)
+    return sorted(found, key=os.fsencode) or walk_tree(root)
 
 
 def _is_there(root: Path, name: str) -> bool:
@@ -94,7 +121,7 @@ def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode):
                 member.type, member.linkname, member.mode = tarfile.SYMTYPE, os.readlink(path), 0o777  # noqa: PTH115 - as it is written
-                _check_link(member)
+                _check_link(name, member.linkname)
                 archive.addfile(member)
             elif stat.S_ISREG(status.st_mode):
                 member.size, member.mode = status.st_size, _mode(status.st_mode)
@@ -105,8 +132,10 @@ def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
     return len(names)
 
 
-def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) -> None:
+def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) -> datetime | None:
     """Unpack a tar archive, plain or compressed, into an empty directory.
+
+    What lies in one of ``LEFT_OUT`` is left out here, too.
 
     Args:
         archive: The archive; not trusted.
@@ -114,41 +143,122 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
         max_bytes: How much it may unpack to.
         max_files: How many members it may have.
 
+    Returns:
+        The newest date of its files; None where they have none.
+
     Raises:
         UserFault: A member would be outside the target (an absolute path, ``..``, a link that leads out), is a device,
             comes twice, or is one too many; or the archive is damaged. What was unpacked until then stays.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    if any(target.iterdir()):
-        raise ValueError(f"{target} is not empty")
-    links: list[tarfile.TarInfo] = []
-    count = size = 0
+    newest = 0.0
     try:
-        with tarfile.open(archive, "r:*") as content:
-            for member in content:
-                count, size = count + 1, size + member.size
-                if count > max_files:
-                    raise UserFault(f"the archive has more than {max_files} members")
-                if size > max_bytes:
-                    raise UserFault(f"the archive unpacks to more than {max_bytes} bytes")
-                _check_path(member.name)
-                if member.issym():
-                    _check_link(member)
-                    links.append(member)
-                else:
-                    _unpack(content, member, target)
-        for link in links:  # last, so that nothing is ever written through one
-            path = target / link.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.parent.resolve() != (target.resolve() / link.name).parent:
-                raise UserFault(f"the link {link.name!r} lies behind another link")
-            path.symlink_to(link.linkname)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and not isinstance(
-            error, FileExistsError | NotADirectoryError | IsADirectoryError
+        with (
+            TreeWriter(target, max_bytes=max_bytes, max_files=max_files) as writer,
+            tarfile.open(archive, "r:*") as content,
         ):
-            raise
+            for member in content:
+                if not writer.takes(member.name, member.size):
+                    continue
+                if member.issym():
+                    writer.add_link(member.name, member.linkname)
+                elif member.isdir():
+                    writer.add_directory(member.name)
+                else:
+                    _unpack(content, member, writer)
+                    newest = max(newest, member.mtime)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise UserFault(f"the archive is damaged: {error}") from None
+    try:
+        return datetime.fromtimestamp(newest, UTC) if newest else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class TreeWriter:
+    """Writes what an archive holds into an empty directory, and nothing outside it.
+
+    Links are made when it is left without an error, after all files, so that nothing is ever written through one.
+
+    Args:
+        target: The directory; made if it is not there.
+        max_bytes: How much may be written, whatever the archive says of its sizes.
+        max_files: How many members there may be.
+
+    Raises:
+        UserFault: From every method: the archive is hostile, or holds a path twice.
+    """
+
+    def __init__(self, target: Path, *, max_bytes: int, max_files: int) -> None:
+        self._target, self._max_bytes, self._max_files = target, max_bytes, max_files
+        self._announced = self._written = self._count = 0
+        self._links: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._target.mkdir(parents=True, exist_ok=True)
+        if any(self._target.iterdir()):
+            raise ValueError(f"{self._target} is not empty")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            for name, link in self._links.items():
+                self._make_link(name, link)
+
+    def takes(self, name: str, size: int) -> bool:
+        """Judge a member by its name and the size that it claims; return whether it is code at all."""
+        self._count, self._announced = self._count + 1, self._announced + size
+        if self._count > self._max_files:
+            raise UserFault(f"the archive has more than {self._max_files} members")
+        if self._announced > self._max_bytes:
+            raise UserFault(f"the archive unpacks to more than {self._max_bytes} bytes")
+        _check_path(name)
+        return LEFT_OUT.isdisjoint(PurePosixPath(name).parts)
+
+    def add_directory(self, name: str) -> None:
+        """Make a directory."""
+        with _twice_told():
+            (self._target / name).mkdir(parents=True, exist_ok=True)
+
+    def add_file(self, name: str, content: IO[bytes], mode: int) -> None:
+        """Write a file; of its mode only the owner's executable bit counts."""
+        path = self._target / name
+        with _twice_told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            out = path.open("xb")
+        with out:
+            while chunk := content.read(CHUNK_BYTES):
+                self._written += len(chunk)
+                if self._written > self._max_bytes:
+                    raise UserFault(f"the archive unpacks to more than {self._max_bytes} bytes")
+                out.write(chunk)
+        path.chmod(_mode(mode))
+
+    def add_link(self, name: str, link: str) -> None:
+        """Remember a symbolic link."""
+        _check_link(name, link)
+        if name in self._links:
+            raise UserFault(f"the archive is damaged or holds a path twice: {name!r}")
+        self._links[name] = link
+
+    def _make_link(self, name: str, link: str) -> None:
+        path = self._target / name
+        with _twice_told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent.resolve() != (self._target.resolve() / name).parent:
+                raise UserFault(f"the link {name!r} lies behind another link")
+            path.symlink_to(link)
+
+
+@contextmanager
+def _twice_told() -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise UserFault(f"the archive is damaged or holds a path twice: {error}") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserFault("the archive holds a path that is too long") from None
+        raise
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -156,19 +266,6 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise UserFault(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _walk(root: Path) -> list[str]:
-    def refuse(error: OSError) -> None:
-        raise error
-
-    found: list[str] = []
-    for directory, folders, files in os.walk(root, onerror=refuse):
-        here = Path(directory)
-        folders[:] = [name for name in folders if name not in LEFT_OUT]
-        entries = [*files, *(name for name in folders if (here / name).is_symlink())]
-        found += [(here / name).relative_to(root).as_posix() for name in entries if name not in LEFT_OUT]
-    return sorted(found, key=os.fsencode)
 
 
 def _mode(mode: int) -> int:
@@ -181,26 +278,18 @@ def _check_path(name: str) -> None:
         raise UserFault(f"the path {name!r} leads out of the archive")
 
 
-def _check_link(link: tarfile.TarInfo) -> None:
+def _check_link(name: str, link: str) -> None:
     """Allow ``..`` only at a link's beginning, no deeper than the link lies: so it stays inside whatever it passes."""
-    parts = PurePosixPath(link.linkname).parts
+    parts = PurePosixPath(link).parts
     ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
-    depth = len(PurePosixPath(link.name).parts) - 1
-    if PurePosixPath(link.linkname).is_absolute() or ups > depth or ".." in parts[ups:]:
-        raise UserFault(
-            f"the link {link.name!r} to {link.linkname!r} leads out of the code, or cannot be told to stay in it"
-        )
+    depth = len(PurePosixPath(name).parts) - 1
+    if PurePosixPath(link).is_absolute() or ups > depth or ".." in parts[ups:] or "\0" in link:
+        raise UserFault(f"the link {name!r} to {link!r} leads out of the code, or cannot be told to stay in it")
 
 
-def _unpack(content: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    path = target / member.name
-    if member.isdir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
+def _unpack(content: tarfile.TarFile, member: tarfile.TarInfo, writer: TreeWriter) -> None:
     source = content.extractfile(member) if member.isreg() else None
     if source is None:
         raise UserFault(f"{member.name!r} in the archive is neither a file, a directory nor a symbolic link")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with source, path.open("xb") as out:
-        shutil.copyfileobj(source, out, 1024 * 1024)
-    path.chmod(_mode(member.mode))
+    with source:
+        writer.add_file(member.name, source, member.mode)

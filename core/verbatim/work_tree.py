@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from verbatim import git
@@ -18,6 +19,8 @@ from verbatim.paths import exists
 from verbatim.tree import LEFT_OUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
 CHUNK_BYTES = 1024 * 1024
@@ -25,7 +28,22 @@ _Blobs = dict[str, tuple[str, str]]
 """Path to git's mode (100644, 100755, 120000) and blob hash."""
 
 
-def standing(root: Path, archive: Path) -> tuple[str | None, bool]:
+@dataclass(frozen=True)
+class Standing:
+    """How packed files stand to a commit.
+
+    Attributes:
+        commit: The full SHA; None outside a work tree.
+        dirty: Whether anything differs.
+        committed_at: When the commit was made.
+    """
+
+    commit: str | None = None
+    dirty: bool = False
+    committed_at: datetime | None = None
+
+
+def standing(root: Path, archive: Path, leaves_out: Callable[[str], bool]) -> Standing:
     """Return the commit that a directory stands on, and whether its packed files differ from it.
 
     Bytes are compared: a file that git stores in another form than it lies there (LFS, line ends) differs.
@@ -33,16 +51,15 @@ def standing(root: Path, archive: Path) -> tuple[str | None, bool]:
     Args:
         root: The directory; in a work tree, not necessarily its top.
         archive: What ``verbatim.tree.pack_tree`` made of it.
-
-    Returns:
-        The full SHA, and whether anything differs; None and False outside a work tree.
+        leaves_out: Whether a path was left out of it on purpose.
     """
     try:
         commit = git.run("rev-parse", "HEAD", cwd=root).strip()
-        committed = _committed(root, commit)
+        committed = {path: blob for path, blob in _committed(root, commit).items() if not leaves_out(path)}
+        moment = git.committed_at(commit, root)
     except (UserFault, PlatformFault):
-        return None, False
-    return commit, committed != _packed(archive, "sha256" if len(commit) == 64 else "sha1")
+        return Standing()
+    return Standing(commit, committed != _packed(archive, "sha256" if len(commit) == 64 else "sha1"), moment)
 
 
 def _committed(root: Path, commit: str) -> _Blobs:

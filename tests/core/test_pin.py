@@ -51,6 +51,7 @@ class Site:
         git(self.repository, "commit", "-qm", "second", "--allow-empty")
         self.store = Store(f"file://{root}/store")
         self.engine: EngineName = "docker"
+        self.warnings: list[str] = []
 
     def pin(self, **conf: Any) -> RunSpec:
         settings = PlatformSettings(
@@ -61,7 +62,10 @@ class Site:
             connections={"data": ("s3_lake",), "destinations": ("s3_models",)},
         )
         conf = {"code": f"file://{self.repository}", **conf}
-        return pin_request(conf, settings=settings, store=self.store, image=IMAGE, engine=self.engine, moment=MOMENT)
+        return pin_request(
+            conf, settings=settings, store=self.store, image=IMAGE, engine=self.engine, moment=MOMENT,
+            warn=self.warnings.append,
+        )  # fmt: skip
 
     def problems(self, **conf: Any) -> dict[str, str]:
         with pytest.raises(RequestError) as raised:

@@ -1,0 +1,142 @@
+"""How much of a directory's surroundings belongs to its code: itself alone, or the whole work tree that it lies in.
+
+Data and modules often lie above the project that uses them (``../../data/x.csv``). Where the sources of a directory in
+a git work tree mention a parent directory, the whole work tree is taken and the project keeps its place in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from verbatim.code.ignore import NAME, read_ignore
+from verbatim.code.places import is_nobodys_project
+from verbatim.code.weight import bytes_of
+from verbatim.paths import exists
+from verbatim.tree import list_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from verbatim.code.pinning import Pinning
+
+MAX_SURROUNDINGS_BYTES = 512 * 1024**2
+MAX_SURROUNDINGS_FILES = 50_000
+_MAX_SOURCE_BYTES = 2 * 1024**2
+_SOURCES = frozenset({
+    ".py", ".r", ".sh", ".ipynb", ".yaml", ".yml", ".json", ".conf", ".cfg", ".toml", ".ini", ".txt", ".rmd",
+})  # fmt: skip
+_SOURCE_NAMES = frozenset({"mlproject", "makefile"})
+_LOOKS_UP = re.compile(
+    rb"""\.\./|\.\.\\\\|['"]\.\.['"]|\.parent\.parent|os\.pardir|\.parents\[|dirname\(\s*(os\.)?(path\.)?dirname\("""
+)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is taken as code.
+
+    Attributes:
+        root: The directory of the whole tree.
+        subdirectory: The project's directory in it.
+        files: Relative POSIX paths of the files and links that are taken.
+        leaves_out: Whether a path below the root is left out by a .dockerignore.
+    """
+
+    root: Path
+    subdirectory: str
+    files: tuple[str, ...]
+    leaves_out: Callable[[str], bool]
+
+
+def alone(directory: Path) -> Extent:
+    """Return a directory's own extent.
+
+    Raises:
+        UserFault: A part of the directory cannot be read.
+    """
+    leaves_out = read_ignore(directory)
+    files = tuple(name for name in list_tree(directory) if not leaves_out(name))
+    return Extent(directory, ".", files, leaves_out)
+
+
+def with_surroundings(pinning: Pinning, directory: Path) -> Extent:
+    """Return a directory's extent, with the work tree around it where its sources look up and it may be taken.
+
+    Raises:
+        UserFault: A part of the directory cannot be read.
+    """
+    own = alone(directory)
+    top = _work_tree_top(directory)
+    if top is None or not _looks_up(own):
+        return own
+    hindrance = None
+    if not pinning.may_read(top):
+        hindrance = "files.read in config/platform.yaml does not allow it"
+    elif is_nobodys_project(top):
+        hindrance = "it is no project's"
+    else:
+        whole = _whole(top, own)
+        if fits(whole):
+            pinning.warn(
+                f"the code mentions a directory above it, so the whole work tree {top} is taken, with the project in "
+                f"{whole.subdirectory}"
+            )
+            return whole
+        hindrance = "it is too large"
+    pinning.warn(f"the code mentions a directory above it; the work tree {top} is not taken, since {hindrance}")
+    return own
+
+
+def fits(extent: Extent) -> bool:
+    """Return whether an extent that nobody named is small enough to be taken all the same."""
+    return len(extent.files) <= MAX_SURROUNDINGS_FILES and bytes_of(extent.root, extent.files) <= MAX_SURROUNDINGS_BYTES
+
+
+def warn_of_ignored(pinning: Pinning, extent: Extent) -> None:
+    """Say what a .dockerignore leaves out."""
+    left_out = [name for name in list_tree(extent.root) if extent.leaves_out(name)]
+    if left_out:
+        shown = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
+        pinning.warn(f"{NAME} leaves out {len(left_out)} of the code's files: {shown}")
+
+
+def _whole(top: Path, own: Extent) -> Extent:
+    """Return the whole work tree, with the project as it is taken by itself also where git ignores it."""
+    subdirectory = own.root.relative_to(top).as_posix()
+    leaves_out_above, prefix = read_ignore(top), f"{subdirectory}/"
+
+    def leaves_out(name: str) -> bool:
+        return own.leaves_out(name.removeprefix(prefix)) if name.startswith(prefix) else leaves_out_above(name)
+
+    above = (name for name in list_tree(top) if not name.startswith(prefix) and not leaves_out_above(name))
+    files = (*above, *(f"{prefix}{name}" for name in own.files))
+    return Extent(top, subdirectory, files, leaves_out)
+
+
+def _work_tree_top(directory: Path) -> Path | None:
+    """Return the top of the work tree above a directory; git is not asked, since a configuration may tell it lies."""
+    if exists(directory / ".git"):
+        return None
+    return next((parent for parent in directory.parents if exists(parent / ".git")), None)
+
+
+def _looks_up(extent: Extent) -> bool:
+    return any(_LOOKS_UP.search(_source(extent.root / name)) for name in extent.files if _is_source(name))
+
+
+def _is_source(name: str) -> bool:
+    path = PurePosixPath(name.lower())
+    return path.suffix in _SOURCES or path.name in _SOURCE_NAMES
+
+
+def _source(path: Path) -> bytes:
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_SOURCE_BYTES:
+            return b""
+        return path.read_bytes()
+    except OSError:
+        return b""

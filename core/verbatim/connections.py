@@ -1,0 +1,182 @@
+"""What the fields of an Airflow connection mean to the platform, and which connections a stage is handed.
+
+Only those that a run's spec names and the settings allow are ever read. Who reads them (Airflow on a worker, the
+environment of ``verbatim run``) is not known here, and nothing here is written anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from verbatim.errors import PlatformFault, UserFault
+from verbatim.request import S3Source
+from verbatim.stage import Login, S3Credentials, StageSecrets
+
+if TYPE_CHECKING:
+    from verbatim.settings import PlatformSettings
+    from verbatim.spec import RunSpec
+    from verbatim.stage import StageRequest
+
+LOGIN_KINDS = ("git", "http", "https", "ssh", "sftp", "generic")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An Airflow connection's fields, as far as they matter here.
+
+    Attributes:
+        name: Its id.
+        kind: Its type, such as ``aws`` or ``git``.
+        login: The user, or an access key's id.
+        password: The password, token or secret key.
+        extra: The JSON object of its extra field.
+    """
+
+    name: str
+    kind: str
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+ReadConnection = Callable[[str], Connection]
+"""Returns the connection of an id; raises ``PlatformFault`` where there is none."""
+
+
+def no_connection(name: str) -> Connection:
+    """Refuse every connection, where none can be had.
+
+    Raises:
+        PlatformFault: Always.
+    """
+    raise PlatformFault(f"the connection {name!r} is not to be had here")
+
+
+def login_of(connection: Connection) -> Login:
+    """Return a connection as the login of a git server, a web server or a package index.
+
+    Of the extra field these count, under Airflow's own names for ssh: ``private_key`` (or ``key_file``, its path on the
+    machine that reads the connection), ``known_hosts`` (lines) and ``host_key`` (one key of the server).
+
+    Raises:
+        PlatformFault: It is of another kind, or its key file or host key cannot be read.
+    """
+    _demand_kind(connection, LOGIN_KINDS)
+    extra = connection.extra
+    if extra.get("private_key_passphrase"):
+        raise PlatformFault(f"the ssh key of the connection {connection.name!r} has a passphrase; it needs one without")
+    return Login(
+        username=connection.login or None,
+        password=_secret(connection.password),
+        private_key=_secret(_private_key(connection)),
+        known_hosts=_known_hosts(connection),
+    )
+
+
+def s3_credentials_of(connection: Connection) -> S3Credentials:
+    """Return a connection of the amazon provider as credentials.
+
+    Raises:
+        PlatformFault: It is of another kind.
+    """
+    _demand_kind(connection, ("aws",))
+    extra = connection.extra
+    return S3Credentials(
+        access_key_id=_secret(connection.login),
+        secret_access_key=_secret(connection.password),
+        session_token=_secret(extra.get("aws_session_token")),
+        region=extra.get("region_name"),
+        endpoint_url=extra.get("endpoint_url"),
+    )
+
+
+def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadConnection) -> StageSecrets:
+    """Return what a stage is handed: the credentials of the connections that it itself needs, without the store's.
+
+    Raises:
+        UserFault: The spec names a connection that the settings do not allow.
+        PlatformFault: An allowed connection is not there, or is of another kind.
+    """
+    s3, logins = _s3_connections(request, settings), _logins(request, settings)
+    for name, allowed in (*s3.items(), *logins.items()):
+        if name not in allowed:
+            raise UserFault(f"the connection {name!r} is not one that confs may name; config/platform.yaml lists those")
+    return StageSecrets(
+        connections={name: s3_credentials_of(read(name)) for name in s3},
+        logins={name: login_of(read(name)) for name in logins},
+    )
+
+
+def _s3_connections(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:
+    spec, allowed = request.spec, settings.connections
+    if request.stage == "extract":
+        sources = [channel.source for channel in spec.data.values()]
+        return {source.connection: allowed.data for source in sources if isinstance(source, S3Source)}
+    if request.stage == "register" and spec.model and spec.model.connection:
+        return {spec.model.connection: allowed.destinations}
+    return {}
+
+
+def _logins(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:
+    """Return who may need to fetch code (prepare and validate) and packages (wherever an environment is built)."""
+    spec, needed = request.spec, dict[str, tuple[str, ...]]()
+    if request.stage in {"prepare", "train", "evaluate"}:
+        needed |= dict.fromkeys(index_connections(spec), settings.connections.indexes)
+    if request.stage in {"prepare", "validate"} and spec.code.kind == "git" and spec.code.connection:
+        needed[spec.code.connection] = settings.connections.code
+    return needed
+
+
+def index_connections(spec: RunSpec) -> tuple[str, ...]:
+    """Return the connections of the package indexes that a run's environment names."""
+    return tuple(index.connection for index in spec.environment.indexes if index.connection)
+
+
+def _demand_kind(connection: Connection, kinds: tuple[str, ...]) -> None:
+    if connection.kind not in kinds:
+        wanted = " or ".join(f"'{kind}'" for kind in kinds)
+        raise PlatformFault(f"the connection {connection.name!r} is of type {connection.kind!r}; {wanted} is needed")
+
+
+def _secret(value: str | None) -> SecretStr | None:
+    return SecretStr(value) if value else None
+
+
+def _private_key(connection: Connection) -> str | None:
+    key = connection.extra.get("private_key")
+    if not key and (file := connection.extra.get("key_file")):
+        try:
+            key = Path(file).read_text()
+        except (OSError, UnicodeDecodeError):
+            raise PlatformFault(f"the key_file of the connection {connection.name!r} cannot be read") from None
+    if not key:
+        return None
+    text = str(key).replace("\r\n", "\n")
+    if "\n" not in text.strip():
+        text = text.replace("\\n", "\n")  # as it is written in JSON within JSON
+    return text.strip() + "\n"  # ssh takes no key without the last line's end
+
+
+def _known_hosts(connection: Connection) -> str | None:
+    if lines := connection.extra.get("known_hosts"):
+        return str(lines).replace("\\n", "\n").strip() + "\n"
+    host_key = str(connection.extra.get("host_key") or "").split()
+    if not host_key:
+        return None
+    return f"* {_key_type(connection, host_key[-1])} {host_key[-1]}\n"
+
+
+def _key_type(connection: Connection, encoded: str) -> str:
+    """Return the type that an ssh public key begins with (RFC 4253, section 6.6)."""
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+        return blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        raise PlatformFault(f"the host_key of the connection {connection.name!r} is no ssh public key") from None
