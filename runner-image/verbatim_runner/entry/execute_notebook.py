@@ -20,7 +20,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.exceptions import PapermillExecutionError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_SOURCE_LINES = 3
+_ARROW = re.compile(r"^-+>\s*(\d+)\s(.*)$", re.MULTILINE)
+"""In IPython's traceback: the first is the cell's own line."""
 
 
 def main() -> int:
@@ -41,8 +42,9 @@ def main() -> int:
             log_output=True,
         )
     except PapermillExecutionError as error:
-        source = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[-_SOURCE_LINES:])
-        _tell(failure, f"{error.ename}: {error.evalue}\nin cell [{error.exec_count}] of {notebook}:\n{source}")
+        where = _ARROW.search(_COLOUR.sub("", "\n".join(error.traceback)))
+        line = f", line {where[1]}: {where[2].strip()}" if where else ""
+        _tell(failure, f"{error.ename}: {error.evalue}\nin cell [{error.exec_count}] of {notebook}{line}")
         return 1
     except DeadKernelError:
         _tell(failure, f"the kernel of {notebook} died")
