@@ -115,6 +115,23 @@ def cache_dir(context: StageContext) -> Path:
     return path
 
 
+def find_uv() -> str:
+    """Return the path of uv: the runner's own, else the machine's.
+
+    Raises:
+        PlatformFault: There is none.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if not found:
+        raise PlatformFault("uv, which installs the user's packages, is neither in the runner nor on PATH")
+    return found
+
+
 def wheel_directories() -> tuple[Path, ...]:
     """Return the directories of this machine that have packages beside the index, as its settings name them."""
     named = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or ""
@@ -133,7 +150,7 @@ def _run(
 ) -> str:
     try:
         done = subprocess.run(
-            [_binary(), *arguments], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+            [find_uv(), *arguments], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=TIMEOUT_S, check=False, umask=0o022, **identity,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -154,18 +171,6 @@ def _environment(home: Path, cache: Path) -> dict[str, str]:
         "UV_FIND_LINKS": ",".join(map(str, wheel_directories())),
     }
     return passed | _OWN | own
-
-
-def _binary() -> str:
-    try:
-        from uv import find_uv_bin
-
-        return str(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-    if not found:
-        raise PlatformFault("uv, which installs the user's packages, is neither in the runner nor on PATH")
-    return found
 
 
 def _fault(output: str, purpose: str) -> UserFault | PlatformFault:
