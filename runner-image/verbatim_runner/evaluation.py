@@ -16,6 +16,7 @@ from verbatim_runner.entry import entry_of_command
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.metrics.files import METRICS_JSON, read_metrics_json
 from verbatim_runner.sources.workspace import place_code, place_snapshot
+from verbatim_runner.training.advice import Background
 from verbatim_runner.training.contract import write_config
 from verbatim_runner.training.failure import explain
 from verbatim_runner.training.outputs import files_below, store_files, take_back
@@ -83,7 +84,10 @@ def run_evaluation(
     )
     take_back(context.isolation, places.writable)
     if finished.exit_code != 0:
-        fault = explain(finished, argv, reason="", listing=listing, resources=spec.resources)
+        fault = explain(
+            finished, argv, reason="", listing=listing, resources=spec.resources,
+            background=Background.of(prepared, spec),
+        )  # fmt: skip
         raise UserFault(f"the evaluation failed: {fault.message}", field=fault.field or FIELD)
     return _metrics(context), store_files(context, files_below(context, places.output, "evaluation/"), "artifacts")
 

@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from verbatim_runner.training.advice import Background, advise
+from verbatim_runner.training.reasons import find_reason
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def background(*, age=timedelta(0), follows_commit=False, lfs=()):
+    return Background(
+        committed_at=None if age is None else NOW - age, packages_until=NOW, follows_commit=follows_commit,
+        declared_by="requirements.txt", lfs_pointers=lfs,
+    )  # fmt: skip
+
+
+def printed(script):
+    """Return the last lines of a Python script that fails."""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode
+    return (ended.stdout + ended.stderr).splitlines()
+
 
 def test_a_tracebacks_last_line_is_the_message(trainings):
     result = trainings.run('print("acc=0.5")\nraise ValueError("the label column is missing")')
@@ -79,3 +104,138 @@ def test_a_kill_that_is_not_ours_is_taken_for_want_of_memory_and_names_the_limit
     assert result.error.kind == "user"
     assert result.error.field == "resources.memory"
     assert "3g" in result.error.message
+
+
+def test_of_a_chain_of_errors_the_last_is_the_reason():
+    reason = find_reason(printed("try:\n  1/0\nexcept Exception as e:\n  raise KeyError('rows') from e"))
+    assert (reason.message, reason.where) == ("KeyError: 'rows'", "at <string>, line 4")
+
+
+def test_an_error_that_only_says_that_a_program_failed_gives_way_to_that_programs():
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'raise ValueError(3)'], check=True)"
+    assert find_reason(printed(script)).message == "ValueError: 3"
+    assert find_reason(printed("import subprocess; subprocess.run(['false'], check=True)")).message.startswith(
+        "subprocess.Called"
+    )
+
+
+def test_the_users_own_line_is_told_and_not_that_of_a_library():
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/verbatim/work/source/train.py", line 3, in <module>',
+        "    fit()",
+        '  File "/cache/lib/python3.11/site-packages/sklearn/base.py", line 900, in fit',
+        "ValueError: Input X contains NaN.",
+        "LinearRegression does not accept missing values",
+        "",
+        "goodbye",
+    ]
+    reason = find_reason(lines)
+    assert reason.message == "ValueError: Input X contains NaN.\nLinearRegression does not accept missing values"
+    assert reason.where == "at /verbatim/work/source/train.py, line 3"
+    assert find_reason([f"[rank0]: {line}" for line in lines]) == reason
+
+
+def test_a_notebooks_error_is_its_cells():
+    lines = """Traceback (most recent call last):
+  File "/work/programs/execute-notebook", line 20, in <module>
+papermill.exceptions.PapermillExecutionError:
+---------------------------------------------------------------------------
+Exception encountered at "In [3]":
+---------------------------------------------------------------------------
+ZeroDivisionError                         Traceback (most recent call last)
+Cell In[3], line 1
+----> 1 1 / 0
+
+ZeroDivisionError: division by zero
+""".splitlines()
+    reason = find_reason(lines)
+    assert (reason.message, reason.where) == ("ZeroDivisionError: division by zero", "in cell In [3]")
+
+
+def test_richs_boxes_do_not_hide_the_error():
+    lines = """╭───────────────────── Traceback (most recent call last) ─────────────────────╮
+│ /work/source/train.py:3 in <module>                                         │
+╰─────────────────────────────────────────────────────────────────────────────╯
+ValueError: no rows""".splitlines()
+    assert find_reason(lines).message == "ValueError: no rows"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["Error in library(nope) : there is no package called \u2018nope\u2019", "Execution halted"],
+            "Error in library(nope)",
+        ),
+        (
+            ["Loading", "Error: object 'x' not found", "Calls: f -> g", "Execution halted"],
+            "Error: object 'x' not found",
+        ),
+        (
+            ["usage: train.py", "train.py: error: the following arguments are required: --data"],
+            "train.py: error: the fol",
+        ),
+        (
+            ['  File "train.py", line 1', "    print 1", "SyntaxError: Missing parentheses"],
+            "SyntaxError: Missing paren",
+        ),
+    ],
+)
+def test_errors_without_a_traceback_are_found(lines, message):
+    assert find_reason(lines).message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "AttributeError: module 'numpy' has no attribute 'float'",
+        "AttributeError: 'DataFrame' object has no attribute 'append'",
+        "ImportError: cannot import name 'plot_confusion_matrix' from 'sklearn.metrics'",
+        "ModuleNotFoundError: No module named 'keras.utils.np_utils'",
+        "TypeError: OneHotEncoder.__init__() got an unexpected keyword argument 'sparse'",
+        "_pickle.UnpicklingError: Weights only load failed.",
+    ],
+)
+def test_old_code_with_new_packages_is_told_the_line_of_the_conf_to_try(said):
+    (advice,) = advise(said, background(age=timedelta(days=700)))
+    assert advice.endswith('"environment": {"as_of": "commit"}')
+    assert "2024-07-01" in advice
+    assert not advise(said, background(age=timedelta(days=20)))
+    assert not advise(said, background(age=None))
+    assert not advise(said, background(age=timedelta(days=700), follows_commit=True))
+
+
+def test_old_code_that_fails_by_its_own_fault_is_not_told_to_go_back():
+    for said in (
+        "ValueError: no rows",
+        "AttributeError: 'NoneType' object has no attribute 'fit'",
+        "KeyError: 'price'",
+    ):
+        assert not advise(said, background(age=timedelta(days=700)))
+
+
+def test_a_missing_module_is_told_with_what_provides_it():
+    assert "scikit-learn" in advise("ModuleNotFoundError: No module named 'sklearn'", background())[0]
+    assert "provides 'our_tools'" in advise("ModuleNotFoundError: No module named 'our_tools'", background())[0]
+    assert (
+        "r-cran-caret"
+        in advise("Error in library(caret) : there is no package called \u2018caret\u2019", background())[0]
+    )
+
+
+def test_a_download_of_the_codes_own_is_told_apart():
+    (advice,) = advise("urllib.error.URLError: <urlopen error [Errno 111] Connection refused>", background())
+    assert advice.startswith("The code itself")
+
+
+def test_a_file_whose_content_was_not_fetched_is_told():
+    (advice,) = advise("ParserError: data/rows.csv", background(lfs=("data/rows.csv",)))
+    assert "git LFS" in advice
+
+
+def test_a_failed_training_ends_with_what_to_try(trainings):
+    request = trainings.request("import numpy_as_it_was\n", files={})
+    result = trainings.ground.run(request)
+    assert result.error.message.splitlines()[0] == "ModuleNotFoundError: No module named 'numpy_as_it_was'"
+    assert result.error.message.splitlines()[-1].startswith("Declare it: ")

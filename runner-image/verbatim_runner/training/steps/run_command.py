@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
 from verbatim_runner.metrics.files import GrowingFile, open_beneath
+from verbatim_runner.training.advice import Background
 from verbatim_runner.training.failure import FAILURE_CHARS, explain
 from verbatim_runner.training.outputs import take_back
 from verbatim_runner.training.supervisor import Finished, project_listing, run_user_command
@@ -43,7 +44,7 @@ def run_command(training: Training) -> None:
     if finished.exit_code != 0:
         training.fault = explain(
             finished, training.argv, reason=_reason(training), listing=listing,
-            resources=context.request.spec.resources,
+            resources=context.request.spec.resources, background=Background.of(training.prepared, context.request.spec),
         )  # fmt: skip
     _report_usage(training, finished)
 
