@@ -5,8 +5,10 @@ The docker engine makes a stage's container of it, and ``verbatim shell`` one th
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from verbatim.settings import PlatformSettings
-    from verbatim.stage import StageRequest
+    from verbatim.stage import StageRequest, StageSecrets
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +105,22 @@ def memory_limit(request: StageRequest) -> int:
     """Return a stage's memory limit in bytes: the conf's; for the platform's own stages 4 GiB at least."""
     asked = request.spec.resources.memory_bytes
     return asked if request.stage in _RUNS_USER_COMMAND else max(asked, _PLATFORM_MEMORY_BYTES)
+
+
+def pack_input(request: StageRequest, secrets: StageSecrets) -> bytes:
+    """Return what is put into ``INPUT``, as a tar archive; only root, which is the runner, can read it there."""
+    return pack({"request.json": request.canonical(), "secrets.json": secrets.in_clear()}, mode=0o600)
+
+
+def pack(files: Mapping[str, bytes], *, mode: int) -> bytes:
+    """Return files by name as a tar archive, all of one mode."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def network_environment() -> dict[str, str]:

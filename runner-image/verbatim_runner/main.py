@@ -1,7 +1,7 @@
-"""The runner's one command: run one stage from its request, write its result, exit with its code.
+"""The runner's command: run one stage from its request, write its result, exit with its code; or open a shell in one.
 
 ``verbatim-runner stage --input DIR --work DIR`` finds ``request.json`` and ``secrets.json`` in the input directory; the
-secrets are deleted as soon as they are read.
+secrets are deleted as soon as they are read. So does ``verbatim-runner shell``, with a command after ``--`` or none.
 """
 
 from __future__ import annotations
@@ -37,17 +37,35 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Run the stage that the arguments name."""
+    """Do what the arguments say."""
     parser = argparse.ArgumentParser(prog="verbatim-runner", description="Runs one stage of a Verbatim run.")
-    stage = parser.add_subparsers(dest="command", required=True).add_parser("stage", help="run one stage")
-    stage.add_argument("--input", type=Path, required=True, help="directory with request.json and secrets.json")
-    stage.add_argument("--work", type=Path, required=True, help="directory to work in; emptied first and removed last")
-    arguments = parser.parse_args()
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, what in (
+        ("stage", "run one stage"),
+        ("shell", "open a shell where training starts; or run what is after --"),
+        ("inspect", "print what a project is found to be, as one line of JSON"),
+    ):
+        asked = verbs.add_parser(verb, help=what)
+        asked.add_argument("--input", type=Path, required=True, help="directory with request.json and secrets.json")
+        asked.add_argument("--work", type=Path, required=True, help="directory to work in; emptied first, removed last")
+    own, command = _split(sys.argv[1:])
+    arguments = parser.parse_args(own)
     _end_with_parent()
-    code = run_stage(arguments.input, arguments.work)
+    if arguments.verb == "shell":
+        code = run_shell(arguments.input, arguments.work, command)
+    elif arguments.verb == "inspect":
+        code = run_inspection(arguments.input, arguments.work)
+    else:
+        code = run_stage(arguments.input, arguments.work)
     with suppress(BrokenPipeError):
         sys.stdout.flush()
     os._exit(code)  # taking Great Expectations down object by object would cost 0.4 s
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments before and after the first ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
 
 
 def _end_with_parent() -> None:
@@ -69,18 +87,12 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     started_at = now()
-    console = Console()
     try:
-        request = StageRequest.parse((input_dir / "request.json").read_bytes(), source="request.json")
-        secrets_file = input_dir / "secrets.json"
-        secrets = StageSecrets.parse(secrets_file.read_bytes(), source="secrets.json")
-        secrets_file.unlink()
+        request, secrets = _receive(input_dir)
         store = Store(request.store_url, secrets.store)
-        isolation = Isolation(switches=request.engine == "docker" and os.geteuid() == 0)
-        if store.local_root:
-            isolation.work_as_owner_of(store.local_root)
+        isolation = _isolate(request, store)
     except (VerbatimError, OSError) as error:
-        console.say(f"platform fault: {error}")
+        Console().say(f"platform fault: {error}")
         return ExitCode.PLATFORM_FAULT
     stream = LiveWriter(store, layout.log_prefix(request.run_id, request.stage), request.try_number, "log")
     context = StageContext(request, secrets, store, Console(stream), isolation, work_dir)
@@ -95,6 +107,74 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
     with isolation.as_root():
         shutil.rmtree(work_dir, ignore_errors=True)
     return code
+
+
+def run_shell(input_dir: Path, work_dir: Path, command: list[str]) -> int:
+    """Open a shell in the state in which a training starts.
+
+    Args:
+        input_dir: As of ``run_stage``; the request is the train stage's.
+        work_dir: As of ``run_stage``.
+        command: What to run instead of a shell.
+
+    Returns:
+        The shell's exit code; where it cannot be opened, that of the fault.
+    """
+    from verbatim_runner.shell import UnwrittenStore, open_shell
+
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        request, secrets = _receive(input_dir)
+        store = UnwrittenStore(request.store_url, secrets.store)
+        isolation = _isolate(request, store)
+        isolation.make_directory(work_dir)
+        try:
+            return open_shell(StageContext(request, secrets, store, Console(), isolation, work_dir), command)
+        finally:
+            with isolation.as_root():
+                shutil.rmtree(work_dir, ignore_errors=True)
+    except VerbatimError as error:
+        print(f"{Console.PREFIX}{error}", file=sys.stderr)
+        return error.exit_code
+
+
+def run_inspection(input_dir: Path, work_dir: Path) -> ExitCode:
+    """Print what a project is found to be, as one line of JSON; where that cannot be told, the fault.
+
+    Args:
+        input_dir: As of ``run_stage``; the request is the prepare stage's.
+        work_dir: As of ``run_stage``.
+    """
+    from verbatim_runner.inspection import inspect_project
+
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        request, secrets = _receive(input_dir)
+        store = Store(request.store_url, secrets.store)
+        isolation = _isolate(request, store)
+        isolation.make_directory(work_dir)
+        found = inspect_project(StageContext(request, secrets, store, Console(), isolation, work_dir))
+    except VerbatimError as error:
+        print(StageError.of(error).canonical().decode())
+        return error.exit_code
+    print(found.canonical().decode())
+    return ExitCode.OK
+
+
+def _receive(input_dir: Path) -> tuple[StageRequest, StageSecrets]:
+    """Read what was handed over; the secrets are deleted."""
+    request = StageRequest.parse((input_dir / "request.json").read_bytes(), source="request.json")
+    secrets_file = input_dir / "secrets.json"
+    secrets = StageSecrets.parse(secrets_file.read_bytes(), source="secrets.json")
+    secrets_file.unlink()
+    return request, secrets
+
+
+def _isolate(request: StageRequest, store: Store) -> Isolation:
+    isolation = Isolation(switches=request.engine == "docker" and os.geteuid() == 0)
+    if store.local_root:
+        isolation.work_as_owner_of(store.local_root)
+    return isolation
 
 
 def _attempt(context: StageContext) -> tuple[Outputs | None, VerbatimError | None]:

@@ -22,7 +22,7 @@ from verbatim.errors import PlatformFault, UserFault, VerbatimError
 from verbatim_operators.engines.lines import LineAssembler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from verbatim.container import Container, Mount
     from verbatim.request import Resources
@@ -103,17 +103,6 @@ def mounts(wanted: Iterable[Mount]) -> list[sdk.Mount]:
         else sdk.Mount(mount.target, mount.source, read_only=mount.read_only, no_copy=True)
         for mount in wanted
     ]
-
-
-def archive(files: Mapping[str, bytes], mode: int = 0o600) -> bytes:
-    """Return files as a tar archive; as they are, only root, which is the runner, can read them in the container."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as content:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), mode
-            content.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def only_file(client: Client, container: str, path: str) -> bytes:

@@ -22,6 +22,7 @@ from verbatim.container import (
     TRY_LABEL,
     WORK,
     memory_limit,
+    pack_input,
     stage_container,
 )
 from verbatim.pin import local_destination
@@ -30,7 +31,6 @@ from verbatim_operators.engines.base import Engine, Launch, OnLine, Outcome
 from verbatim_operators.engines.daemon import (
     Gone,
     Unreachable,
-    archive,
     close,
     create,
     faults,
@@ -143,8 +143,7 @@ class DockerEngine(Engine):
             with following(self._client, container) as frames:
                 yield frames
             return
-        given = {"request.json": launch.request.canonical(), "secrets.json": launch.secrets.in_clear()}
-        self._client.put_archive(container, INPUT, archive(given))
+        self._client.put_archive(container, INPUT, pack_input(launch.request, launch.secrets))
         stream: Any = self._client.attach(container, stream=True, logs=True, demux=True)
         with resource_faults(launch.request.spec.resources):
             self._client.start(container)

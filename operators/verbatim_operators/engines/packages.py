@@ -16,13 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verbatim.container import INPUT, PIDS_LIMIT, RUN_LABEL, STAGE_LABEL, TRY_LABEL, Mount, network_environment
+from verbatim.container import INPUT, PIDS_LIMIT, RUN_LABEL, STAGE_LABEL, TRY_LABEL, Mount, network_environment, pack
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.system_packages import image_with
 from verbatim_operators.engines.daemon import (
     Gone,
     Refused,
-    archive,
     following,
     is_conflict,
     mounts,
@@ -157,7 +156,7 @@ class PackagesImage:
     def _make(self, container: str, on_line: OnLine, stopping: threading.Event, *, is_mine: bool) -> None:
         if is_mine:
             on_line(f"[verbatim] installing {self._names} with apt")
-            self._client.put_archive(container, INPUT, archive(_input(), mode=0o644))
+            self._client.put_archive(container, INPUT, pack(_input(), mode=0o644))
             self._client.start(container)
             if stopping.is_set():  # what stopped it may have come too early
                 self._client.kill(container)
