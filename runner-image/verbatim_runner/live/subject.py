@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ class Subject:
         log: Its log file.
         status: Returns what it is doing.
         stop: Set to end it.
+        progress: How far it is, as it told last; see ``kubeflow.Report``.
     """
 
     recorder: Recorder
     log: Path
     status: Callable[[], Mapping[str, Any]]
     stop: threading.Event
+    progress: dict[str, float] = field(default_factory=dict)

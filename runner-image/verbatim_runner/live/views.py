@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse, JsonResponse  # noqa: TID253 - imported by Django alone, in the server's thread
 
 from verbatim_runner.live.application import SUBJECT
+from verbatim_runner.live.kubeflow import parse_report
 from verbatim_runner.metrics.readings import Reading, as_number, as_step
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ MAX_LOG_BYTES = 1024 * 1024
 
 
 def status(request: HttpRequest) -> HttpResponse:
-    """``GET /status``: the step, the time it took so far, the last metrics."""
+    """``GET /status``: the step, the time it took so far, how far it says it is, the last metrics."""
     subject = _subject(request)
     last = {name: _json_number(value) for name, value in subject.recorder.last_values().items()}
-    return JsonResponse({**subject.status(), "points": subject.recorder.count, "metrics": last})
+    told = {"progress": subject.progress, "points": subject.recorder.count, "metrics": last}
+    return JsonResponse({**subject.status(), **told})
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -50,6 +52,21 @@ def cancel(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"cancelling": True}, status=202)
 
 
+def trainer_status(request: HttpRequest, job: str) -> HttpResponse:  # noqa: ARG001 - there is one job here
+    """``POST …/trainjobs/<job>/status``: what Kubeflow Trainer's clients report."""
+    try:
+        content = json.loads(request.body)
+    except ValueError as error:
+        return _wrong(f"the body is not JSON: {error}")
+    report = parse_report(content)
+    if isinstance(report, str):
+        return _wrong(report)
+    subject = _subject(request)
+    subject.progress.update(report.progress)
+    subject.recorder.add(report.readings, "http")
+    return JsonResponse(content)
+
+
 def bad_request(_request: HttpRequest, **_exception: Exception) -> HttpResponse:
     """400 for what Django itself refuses."""
     return _wrong("this request cannot be read")
@@ -57,7 +74,7 @@ def bad_request(_request: HttpRequest, **_exception: Exception) -> HttpResponse:
 
 def not_found(_request: HttpRequest, **_exception: Exception) -> HttpResponse:
     """404."""
-    known = "GET /status, GET /metrics?since=N, GET /logs?offset=B, POST /metrics, POST /cancel"
+    known = "GET /status, GET /metrics?since=N, GET /logs?offset=B, POST /metrics, POST /cancel and Kubeflow's status"
     return JsonResponse({"error": f"there is no such address; there are: {known}"}, status=404)
 
 

@@ -206,3 +206,59 @@ def test_a_training_that_nobody_asks_about_does_not_pay_for_django():
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
         == "False False\n"
     )
+
+
+REPORT = {
+    "trainerStatus": {
+        "progressPercentage": 45,
+        "estimatedRemainingSeconds": 120,
+        "lastUpdatedTime": "2026-06-01T00:00:00+00:00",
+        "metrics": [
+            {"name": "loss", "value": "0.25"},
+            {"name": "current_step", "value": "90"},
+            {"name": "total_steps", "value": "200"},
+            {"name": "phase", "value": "warm-up"},
+        ],
+    }
+}
+STATUS = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/verbatim/trainjobs/churn-1/status"
+
+
+def test_a_report_as_kubeflows_clients_send_it_becomes_metrics_and_progress(client, subject):
+    assert client.ask(STATUS, REPORT)[0] == 200  # its clients take nothing else for success
+    assert client.json("/status")[1]["progress"] == {"percentage": 45, "remaining_s": 120}
+    assert subject.recorder.last_values() == {"loss": 0.25}
+    assert subject.recorder.summaries()["loss"].step == 90
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"progressPercentage": 3}, 'expected {"trainerStatus": {…}}'),
+        ({"trainerStatus": {"progressPercentage": 101}}, "progressPercentage: expected a number from 0 to 100"),
+        ({"trainerStatus": {"estimatedRemainingSeconds": "soon"}}, "estimatedRemainingSeconds: expected a number"),
+        ({"trainerStatus": {"metrics": {"loss": 1}}}, "metrics: expected a list"),
+    ],
+)
+def test_a_wrong_report_of_kubeflows_form_is_refused_as_a_whole(client, subject, body, reason):
+    status, content = client.json(STATUS, body)
+    assert status == 400
+    assert reason in content["error"]
+    assert (subject.recorder.count, subject.progress) == (0, {})
+
+
+def test_a_training_reports_as_in_a_kubeflow_job_with_what_its_variables_name(trainings):
+    outputs = trainings.succeed(
+        """
+        import json, os, ssl, urllib.request
+        certificates = ssl.create_default_context(cafile=os.environ["KUBEFLOW_TRAINER_SERVER_CA_CERT"])
+        token = open(os.environ["KUBEFLOW_TRAINER_SERVER_TOKEN"]).read().strip()
+        body = {"trainerStatus": {"progressPercentage": 50, "metrics": [{"name": "loss", "value": "0.5"}]}}
+        request = urllib.request.Request(
+            os.environ["KUBEFLOW_TRAINER_SERVER_URL"], json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}
+        )
+        print(urllib.request.urlopen(request, context=certificates).status)
+        """
+    )
+    assert outputs.metrics["loss"].last == 0.5
+    assert trainings.log(outputs).splitlines()[-1] == "200"
