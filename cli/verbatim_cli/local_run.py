@@ -11,6 +11,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verbatim.connections import secrets_for
 from verbatim.documents import now
 from verbatim.errors import ContractError, GateFailed, PlatformFault, Stopped, VerbatimError
 from verbatim.ids import new_run_id
@@ -18,8 +19,8 @@ from verbatim.launch import launch_stage
 from verbatim.lifecycle import RunLifecycle, raise_for
 from verbatim.request import parse_request
 from verbatim.spec import Image
-from verbatim.stage import StageName, StageSecrets
 from verbatim.store import hash_file
+from verbatim_cli.connections import read_connection
 from verbatim_cli.console import plain
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from verbatim.settings import PlatformSettings
+    from verbatim.stage import StageName
 
 TRY = 1
 TAIL_LINES = 20
@@ -63,10 +65,12 @@ class LocalRun:
         zipapp = Path(self._settings.runner)
         image = Image(reference=zipapp.name, digest=f"sha256:{_digest(zipapp)}")
         self._console.print(f"[bold]{run_id}[/]  on this machine, without a container")
-        self._books.pin(
+        pinned = self._books.pin(
             conf, run_id=run_id, try_number=TRY, image=image, engine="process", actor=getuser(),
-            origin={"command": "verbatim run"}, moment=moment,
+            origin={"command": "verbatim run"}, moment=moment, read_connection=read_connection,
         )  # fmt: skip
+        for warning in pinned.warnings:
+            self._console.print(f"[yellow]{plain(warning)}[/]")
         with self._stopping_on_signals():
             self._stages(run_id)
         return run_id
@@ -105,8 +109,8 @@ class LocalRun:
             self._console.print(f"[dim]{stage:<9}│[/] {plain(line)}" if line else f"[dim]{stage:<9}│[/]")
 
         code = launch_stage(
-            request, StageSecrets(), zipapp=Path(self._settings.runner), wheels=self._settings.wheels, on_line=show,
-            stop=self._stop,
+            request, secrets_for(request, self._settings, read_connection), zipapp=Path(self._settings.runner),
+            wheels=self._settings.wheels, on_line=show, stop=self._stop,
         )  # fmt: skip
         try:
             result = self._books.result_of(request)

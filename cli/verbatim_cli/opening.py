@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import NotFound, PlatformFault, UserFault
 from verbatim.ids import RUN_ID
-from verbatim.settings import Files, PlatformSettings, load_settings
+from verbatim.settings import Connections, Files, PlatformSettings, load_settings
 from verbatim_cli.embedded.home import ADMIN, Home, keep_secrets
 
 if TYPE_CHECKING:
@@ -64,7 +64,12 @@ def open_store(settings: PlatformSettings) -> Store:
     """Open the store; an S3 store's credentials come from the usual AWS variables."""
     from verbatim.store import Store
 
-    return Store(settings.store_url, _ambient_credentials() if settings.store_url.startswith("s3://") else None)
+    return Store(settings.store_url, store_credentials(settings))
+
+
+def store_credentials(settings: PlatformSettings) -> S3Credentials | None:
+    """Return the credentials of an S3 store, from the usual AWS variables; None for a local one."""
+    return _ambient_credentials() if settings.store_url.startswith("s3://") else None
 
 
 def open_catalog(settings: PlatformSettings) -> Catalog:
@@ -87,11 +92,23 @@ def open_books() -> RunLifecycle:
     return RunLifecycle(open_store(settings), open_catalog(settings), settings)
 
 
+def open_local_settings() -> PlatformSettings:
+    """Read the settings for what this user does here.
+
+    Every file that the user may read will do, and every connection that the user's shell has.
+    """
+    from verbatim_cli.connections import own_connections
+
+    settings, own = open_settings(), own_connections()
+    allowed = Connections.model_validate({kind: (*names, *own) for kind, names in settings.connections})
+    return settings.model_copy(update={"files": Files(read=("*",), write=("*",)), "connections": allowed})
+
+
 def open_local_books() -> tuple[PlatformSettings, RunLifecycle]:
-    """Open settings, store and catalog for a run by this user here: every file that the user may read will do."""
+    """Open settings, store and catalog for a run by this user here."""
     from verbatim.lifecycle import RunLifecycle
 
-    settings = open_settings().model_copy(update={"files": Files(read=("*",), write=("*",))})
+    settings = open_local_settings()
     return settings, RunLifecycle(open_store(settings), open_catalog(settings), settings)
 
 

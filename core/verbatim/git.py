@@ -28,6 +28,7 @@ from verbatim.git_login import PUBLIC, is_ssh_url
 from verbatim.paths import SCHEME, exists, local_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from verbatim.git_login import Access
@@ -107,9 +108,14 @@ def said(stderr: bytes, access: Access = PUBLIC) -> str:
     return f"git says: {' '.join(lines[-3:])[-600:]}" if lines else "git failed without a word"
 
 
-def committed_at(commit: str, cwd: Path) -> datetime | None:
-    """Return when a commit that lies in a repository was made, by its committer; None for a date that is none."""
-    header = run("cat-file", "commit", commit, cwd=cwd).partition("\n\n")[0]
+def committed_at(ask: Callable[..., str], commit: str) -> datetime | None:
+    """Return when a commit was made, by its committer; None for a date that is none.
+
+    Args:
+        ask: Runs git in a repository that holds the commit; takes git's arguments and returns its output.
+        commit: The commit.
+    """
+    header = ask("cat-file", "commit", commit).partition("\n\n")[0]
     found = re.search(r"^committer .*> (\d+) [+-]\d{4}$", header, re.MULTILINE)
     try:
         return datetime.fromtimestamp(int(found[1]), UTC) if found else None

@@ -11,6 +11,7 @@ import hashlib
 import os
 import tarfile
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from verbatim import git
@@ -56,7 +57,7 @@ def standing(root: Path, archive: Path, leaves_out: Callable[[str], bool]) -> St
     try:
         commit = git.run("rev-parse", "HEAD", cwd=root).strip()
         committed = {path: blob for path, blob in _committed(root, commit).items() if not leaves_out(path)}
-        moment = git.committed_at(commit, root)
+        moment = git.committed_at(partial(git.run, cwd=root), commit)
     except (UserFault, PlatformFault):
         return Standing()
     return Standing(commit, committed != _packed(archive, "sha256" if len(commit) == 64 else "sha1"), moment)

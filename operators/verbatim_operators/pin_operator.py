@@ -40,6 +40,7 @@ class PinOperator(BaseOperator):
 
     def _pin(self, context: Context) -> dict[str, Any]:
         from verbatim.lifecycle import experiment_of  # noqa: PLC0415 - where DAGs are parsed it would cost time
+        from verbatim_operators.credentials import read_connection  # noqa: PLC0415 - likewise
         from verbatim_operators.engines.choice import choose_engine  # noqa: PLC0415 - likewise
         from verbatim_operators.worker import open_platform  # noqa: PLC0415 - likewise
 
@@ -59,7 +60,10 @@ class PinOperator(BaseOperator):
             actor=airflow_run.triggering_user_name or "airflow",
             origin={"dag_id": airflow_run.dag_id, "airflow_run_id": airflow_run.run_id},
             moment=moment,
+            read_connection=read_connection,
         )
+        for warning in result.warnings:
+            self.log.warning("%s", warning)
         self.log.info("run %s is pinned", self.run_id)
         self.log.info("its stages run in %s (%s)", choice.engine.isolation, choice.reason)
         digest = result.outputs.spec_digest  # type: ignore[union-attr]  # pinning returns what it made, or raises

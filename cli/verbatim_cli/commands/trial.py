@@ -12,13 +12,16 @@ from verbatim_cli.commands.options import AsJson
 
 
 def run(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The project's directory.")],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="PATH|URL", help="The project: a directory, notebook, script, archive or git URL."),
+    ],
     *,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="A parameter; JSON or text. May be repeated.")
     ] = None,
     conf: Annotated[
-        Path | None, typer.Option(metavar="F", help="A conf for all the rest; its `code` is not used.")
+        Path | None, typer.Option(metavar="F", help="A conf for all the rest; of its `code` the URL is not used.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,14 +44,12 @@ def run(
     raise typer.Exit(exit_code_of(record))
 
 
-def _conf(path: Path, parameters: list[str], file: Path | None) -> dict[str, Any]:
-    from verbatim.errors import UserFault
-    from verbatim_cli.conf import read_conf
+def _conf(path: str, parameters: list[str], file: Path | None) -> dict[str, Any]:
+    from verbatim_cli.conf import read_conf, with_absolute_paths
 
-    if not path.is_dir():
-        raise UserFault(f"{path} is not a directory; `verbatim submit` takes confs", field="PATH")
     conf = read_conf(file) if file else {}
-    conf["code"] = str(path.resolve())
+    rest = conf["code"] if isinstance(conf.get("code"), dict) else {}
+    conf["code"] = with_absolute_paths({"code": {**rest, "url": path}}, Path.cwd())["code"]
     given = conf.get("parameters") or {}
     if isinstance(given, dict):
         conf["parameters"] = given | dict(map(_parameter, parameters))

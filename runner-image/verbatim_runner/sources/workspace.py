@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 from verbatim.snapshot import DatasetSnapshot
-from verbatim.tree import unpack_tree
+from verbatim.tree import MAX_CODE_BYTES, MAX_CODE_FILES, unpack_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from verbatim.stage import CodeRef, SnapshotRef
     from verbatim_runner.stage_context import StageContext
 
-MAX_CODE_BYTES = 4 * 1024**3
-MAX_CODE_FILES = 200_000
 PARALLEL_FILES = 8
 
 
