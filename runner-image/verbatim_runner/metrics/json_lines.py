@@ -8,21 +8,25 @@ from typing import Any
 
 from verbatim_runner.metrics.readings import STEP_NAMES, Reading, as_number, as_step, is_metric_name
 
+MAX_DEPTH = 4
+
 
 class JsonReader:
     """Reads lines that are JSON objects."""
 
     source = "json"
 
-    def read(self, line: str) -> list[Reading]:
-        """Return the numbers of a JSON object; nothing where the line is none."""
+    def read(self, line: str) -> list[Reading] | None:
+        """Return the numbers of a JSON object; None where the line is none."""
+        if "{" not in line:
+            return None
         text = line.strip()
         if not (text.startswith("{") and text.endswith("}")):
-            return []
+            return None
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):
-            return []
+            return None
         return read_object(content)
 
 
@@ -41,3 +45,14 @@ def read_object(content: Mapping[str, Any]) -> list[Reading]:
     values = {**content, **inner} if isinstance(inner, Mapping) else content
     numbers = ((key, as_number(value)) for key, value in values.items() if key and is_metric_name(key))
     return [(key, number, step) for key, number in numbers if number is not None]
+
+
+def flattened(content: Mapping[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """Return an object of objects (``{"test": {"auc": 0.9}}``) as one, with names such as ``test/auc``."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping) and key != "metrics" and depth:
+            flat |= {f"{key}/{inner}": item for inner, item in flattened(value, depth - 1).items()}
+        else:
+            flat[key] = value
+    return flat

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from verbatim.store import LiveWriter
-    from verbatim_runner.metrics.readings import Reading
+    from verbatim_runner.metrics.readings import DatedReading, Reading
+    from verbatim_runner.metrics.tensorboard.write import EventFileWriter
 
 FLUSH_INTERVAL_S = 1.0
 KEPT_POINTS = 100_000
@@ -32,15 +33,28 @@ Point = tuple[str, float, int | None, float, str]
 """Name, value, step, seconds since the epoch, source."""
 
 
+RANKS = {"text": 0, "regex": 2, "system": 3}
+"""Which source counts for a metric that several report; one that is not named here has ``RANK``."""
+RANK = 1
+
+
 class Recorder:
     """Takes readings from any thread; one thread alone calls ``flush``.
 
+    A training often says the same number in several ways: it prints it, logs it through MLflow and writes it for
+    TensorBoard. The first source to report a metric has it, and the others' points of that name are left out; but what
+    was guessed from text yields to what was reported as a metric, and that to the conf's own pattern.
+
     Args:
         stream: Where the points go.
+        events: Where they go as TensorBoard events too.
+        defined: Metrics that only the conf's patterns report.
     """
 
-    def __init__(self, stream: LiveWriter) -> None:
+    def __init__(self, stream: LiveWriter, events: EventFileWriter | None = None, defined: Iterable[str] = ()) -> None:
         self._stream = stream
+        self._events = events
+        self._defined = frozenset(defined)
         self._lock = threading.Lock()
         self._pending: list[Point] = []
         self._kept: deque[Point] = deque(maxlen=KEPT_POINTS)
@@ -57,17 +71,33 @@ class Recorder:
     def add(self, readings: Iterable[Reading], source: str) -> None:
         """Take readings, as of now."""
         moment = time.time()
+        self.add_dated(((name, value, step, moment) for name, value, step in readings), source)
+
+    def add_dated(self, readings: Iterable[DatedReading], source: str) -> None:
+        """Take readings, each as of its own moment; one that is no time is now."""
         with self._lock:
-            for name, value, step in readings:
+            for name, value, step, moment in readings:
                 short = name[:MAX_NAME_CHARS]
-                point = (short, value, step, moment, source)
+                summary = self._summary_for(short, source)
+                if summary is None:
+                    continue
+                summary.add(value, step)
+                point = (short, value, step, moment if math.isfinite(moment) else time.time(), source)
                 self._pending.append(point)
                 self._kept.append(point)
                 self._count += 1
-                summary = self._summaries.get(short)
-                if summary is None:
-                    summary = self._summaries[short] = _Summary()
-                summary.add(value, step)
+
+    def _summary_for(self, name: str, source: str) -> _Summary | None:
+        """Return the summary that a source's point of a metric counts in; None where the metric is another's."""
+        summary = self._summaries.get(name)
+        if summary is not None and summary.source == source:
+            return summary
+        if name in self._defined and source != "regex":
+            return None
+        if summary is None or RANKS.get(source, RANK) > RANKS.get(summary.source, RANK):
+            summary = self._summaries[name] = _Summary(source)
+            return summary
+        return None
 
     def since(self, sequence: int, limit: int) -> tuple[list[Point], int]:
         """Return points after a sequence number.
@@ -124,6 +154,8 @@ class Recorder:
             points, self._pending = self._pending, []
         if points:
             self._stream.write("".join(map(self._as_line, points)).encode())
+            if self._events:
+                self._events.write(points)
         self._stream.flush()
 
     def _as_line(self, point: Point) -> str:
@@ -144,9 +176,10 @@ def _quoted(name: str) -> str:
 class _Summary:
     """``MetricSummary`` in the making, without an object a point."""
 
-    __slots__ = ("count", "first_infinite", "last", "max", "min", "step")
+    __slots__ = ("count", "first_infinite", "last", "max", "min", "source", "step")
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self.source = source
         self.last = math.nan
         self.min: float | None = None
         self.max: float | None = None

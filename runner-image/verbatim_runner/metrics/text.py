@@ -17,13 +17,17 @@ MAX_LINE_CHARS = 4000
 _NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:nan|inf(?:inity)?))"
 _WORD = r"[A-Za-z][\w@/().%^'-]*+"
 _NAME = rf"(?<![\w.\\/@-])['\"]?({_WORD}(?: \(?{_WORD}){{0,5}})['\"]?"
-_END = r"(?=%?(?:[\s,;|)\]}]|$)|\.(?:\s|$))"
-_PAIR = re.compile(rf"{_NAME}(?:\s*=\s*|\s*:(\s*))({_NUMBER}){_END}")
+_SPREAD = r"±|\+/-|\+-?\d"
+"""What follows a mean: XGBoost's cross-validation writes 0.486+0.011."""
+_END = rf"(?=['\"]?%?(?:[\s,;|)\]}}]|$)|\.(?:\s|$)|{_SPREAD})"
+_PAIR = re.compile(rf"{_NAME}(?:\s*=\s*|\s*:(\s*))['\"]?({_NUMBER}){_END}")
 _STEP = re.compile(r"\b(" + "|".join(STEP_NAMES) + r")s?\b[\s:=#\[(]*(\d+)\b(?!\.\d)", re.IGNORECASE)
-_BRACKETED_STEP = re.compile(r"^\s*\[(\d+)\]")
+_LEADING_STEP = re.compile(r"\s*(?:\[(\d+)\]|(\d+):\t)")
 _CALL = re.compile(r"\w\([^()]*=[^()]*\)")
 _NUMPY = re.compile(r"\bnp\.(?:float|int|uint)\d+\(([^()]*)\)")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
+_CHATTER = ("[LightGBM] [",)
+"""How lines begin that hold numbers of a library's own work."""
 _SENTENCE_WORDS = frozenset(("a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "of", "or", "than",
                              "that", "the", "to", "was", "were", "with"))  # fmt: skip
 _LEVELS = frozenset(("trace", "debug", "info", "notice", "warning", "warn", "error", "critical"))
@@ -39,46 +43,50 @@ class TextReader:
 
     source = "text"
 
-    def read(self, line: str) -> list[Reading]:
+    def read(self, line: str) -> list[Reading] | None:
         """Return the pairs that look like metrics, all with the line's step.
 
         A name of several words (``Test accuracy: 0.9``) is joined with underscores (``Test_accuracy``).
         """
-        if ("=" not in line and ":" not in line) or len(line) > MAX_LINE_CHARS:
-            return []
-        text = _plain(line)
+        if ("=" not in line and ":" not in line) or len(line) > MAX_LINE_CHARS or line.startswith(_CHATTER):
+            return None
+        text = _without_calls(line)
         pairs = []
         for match in _PAIR.finditer(text):
             words, gap, number = match.groups()
             if gap == "" and number.lstrip("+-").isdigit():
                 continue  # host:8080
-            name = _name(words)
+            name = metric_name(words)
             if name:
                 pairs.append((name, float(number)))
         if not pairs:
-            return []
+            return None
         step = step_of(text)
         return [(name, value, step) for name, value in pairs]
 
 
 def step_of(text: str) -> int | None:
     """Return the step that a line names (``step=3``, ``Epoch 3/10``, ``[3]``), the finest if there are several."""
-    if text.lstrip()[:1] == "[" and (leading := _BRACKETED_STEP.match(text)):
-        return int(leading[1])
+    if leading := _LEADING_STEP.match(text):
+        return int(leading[1] or leading[2])
     found = {match[1].lower(): match[2] for match in _STEP.finditer(text)}
     return next((int(found[name]) for name in STEP_NAMES if name in found), None)
 
 
-def _plain(line: str) -> str:
-    if "\x1b" in line:
-        line = _ANSI.sub("", line)
+def plain(line: str) -> str:
+    """Return a line without colours and the like."""
+    return _ANSI.sub("", line) if "\x1b" in line or "\x08" in line else line
+
+
+def _without_calls(line: str) -> str:
     if "np." in line:
         line = _NUMPY.sub(r"\1", line)
     return _CALL.sub(" ", line) if "(" in line else line
 
 
 @lru_cache(4096)  # a training repeats its few names
-def _name(words: str) -> str | None:
+def metric_name(words: str) -> str | None:
+    """Return the name that a few words make; None where they are no metric's."""
     parts = words.rstrip("'").split(" ")
     if parts[0].lower() in _LEVELS:
         del parts[0]

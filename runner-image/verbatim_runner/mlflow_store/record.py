@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from verbatim_runner.metrics.readings import DatedReading
-
 
 @dataclass(frozen=True)
 class LoggedModel:
@@ -32,17 +30,15 @@ class LoggedModel:
 
 @dataclass(frozen=True)
 class MlflowRecord:
-    """All that the runs of all stores logged since the training began.
+    """All that the runs of all stores logged since the training began, but metrics, which are read as they come.
 
     Attributes:
-        metrics: In the order in which they were logged, store by store.
-        params: Name to text; those of nested runs under the run's name.
+        params: Name to text; those of nested and of further runs under the run's name (``depth-5/max_depth``).
         tags: The same; MLflow's own are left out.
         artifacts: The name to record, a relative POSIX path, and the file or directory; no logged model among them.
         models: In the order in which they were logged, those of nested runs too.
     """
 
-    metrics: tuple[DatedReading, ...] = ()
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     artifacts: tuple[tuple[str, Path], ...] = ()

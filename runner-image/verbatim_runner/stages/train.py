@@ -54,6 +54,7 @@ def run(context: StageContext) -> TrainOutputs:
     outputs = TrainOutputs(
         command=tuple(training.argv), metrics=training.recorder.summaries(), points=training.recorder.count,
         model=training.model, artifacts=training.artifacts, log=training.log_file, usage=training.usage,
+        reported_parameters=training.mlflow.params, tags=training.mlflow.tags,
     )  # fmt: skip
     if training.fault:
         raise StageFailed(training.fault, outputs)

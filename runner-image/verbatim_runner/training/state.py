@@ -13,6 +13,7 @@ from verbatim.stage import PrepareOutputs, Usage
 from verbatim.store import LiveWriter, layout
 from verbatim_runner.metrics.capture import Capture
 from verbatim_runner.metrics.recorder import Recorder
+from verbatim_runner.metrics.tensorboard.write import EventFileWriter
 from verbatim_runner.mlflow_store import MlflowRecord
 from verbatim_runner.training.log import TrainingLog
 from verbatim_runner.training.places import Places
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from verbatim.request import Parameter
     from verbatim_runner.environment.build import Environment
     from verbatim_runner.live.server import LiveServer
+    from verbatim_runner.metrics.written import WrittenMetrics
     from verbatim_runner.stage_context import StageContext
+
+EVENTS = "events"
+"""Where the run's own event file grows, in the work directory and out of the training's reach."""
 
 
 @dataclass
@@ -55,6 +60,7 @@ class Training:
         variables: Its whole environment.
         before: State of the watched files before the command ran.
         usage: What the command used.
+        written: Reads the metrics that the command writes to files.
         mlflow: What it logged through MLflow.
         fault: Why the command failed, if it did.
         model: The model's files, stored.
@@ -84,6 +90,7 @@ class Training:
     variables: dict[str, str] = field(default_factory=dict)
     before: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
     usage: Usage = field(init=False)
+    written: WrittenMetrics = field(init=False)
     mlflow: MlflowRecord = field(default_factory=MlflowRecord)
     fault: UserFault | None = None
     model: tuple[FileRef, ...] = ()
@@ -95,7 +102,9 @@ class Training:
         """Return a training with its directories made and nothing fetched yet."""
         request = context.request
         recorder = Recorder(
-            LiveWriter(context.store, layout.metrics_prefix(request.run_id), request.try_number, "jsonl")
+            LiveWriter(context.store, layout.metrics_prefix(request.run_id), request.try_number, "jsonl"),
+            EventFileWriter(context.work_dir / EVENTS, time.time()),
+            {definition.name for definition in request.spec.metrics},
         )
         token = secrets.token_urlsafe(32)
         training = cls(
@@ -103,7 +112,7 @@ class Training:
             prepared=context.outputs_of("prepare", PrepareOutputs),
             places=Places.make(context.work_dir),
             recorder=recorder,
-            capture=Capture(request.spec.metrics, recorder),
+            capture=Capture(request.spec.metrics, recorder, context.warn),
             log=TrainingLog(context.work_dir / "train.log", secret=token),
             token=token,
         )

@@ -100,6 +100,10 @@ class Trainings:
         lines = b"".join(LiveReader(self.ground.store, prefix).read_new()).splitlines()
         return [MetricPoint.parse(line, source="metrics") for line in lines]
 
+    def artifacts(self, outputs: TrainOutputs) -> list[str]:
+        """Return the artifacts' names, but that of the run's own event file."""
+        return [file.path for file in outputs.artifacts if not file.path.startswith("tensorboard/verbatim/")]
+
     def seen(self, outputs: TrainOutputs) -> Any:
         """Return what the training printed as JSON on its last line."""
         return json.loads(self.log(outputs).splitlines()[-1])

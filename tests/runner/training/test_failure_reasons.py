@@ -42,7 +42,7 @@ def test_a_failed_training_keeps_its_log_metrics_and_artifacts(trainings):
         'import os; print("acc=0.5"); open(os.environ["VERBATIM_OUTPUT_DIR"] + "/part.csv", "w"); raise SystemExit(3)'
     )
     assert result.outputs.metrics["acc"].last == 0.5
-    assert [file.path for file in result.outputs.artifacts] == ["output/data/part.csv"]
+    assert trainings.artifacts(result.outputs) == ["output/data/part.csv"]
     assert trainings.log(result.outputs) == "acc=0.5\n"
     assert "exit code 3" in result.error.message
 

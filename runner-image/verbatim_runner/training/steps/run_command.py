@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
-from verbatim_runner.metrics.files import GrowingFile, open_beneath
+from verbatim_runner.metrics.files import open_beneath
+from verbatim_runner.metrics.written import WrittenMetrics
 from verbatim_runner.training.advice import Background
 from verbatim_runner.training.failure import FAILURE_CHARS, explain
 from verbatim_runner.training.outputs import take_back
@@ -17,7 +18,6 @@ from verbatim_runner.training.watch import state_of, watched
 if TYPE_CHECKING:
     from verbatim_runner.training.state import Training
 
-METRICS_FILE = "ml/output/data/metrics.jsonl"
 FAILURE_FILE = "ml/output/failure"
 MAX_WARNED = 20
 
@@ -27,12 +27,13 @@ def run_command(training: Training) -> None:
     context = training.context
     training.before = state_of(watched(training.places))
     context.console.say(f"starting: {shlex.join(training.argv)}")
+    training.written = _written_metrics(training)
     listing = project_listing(training.project)
     follower = _Follower(training)
     try:
         finished = run_user_command(
             context, training.argv, training.project, training.variables, on_line=follower.line, stop=training.stop,
-            prefix=training.prefix, on_progress=training.capture.read, on_tick=follower.tick,
+            prefix=training.prefix, on_progress=training.capture.read_progress, on_tick=follower.tick,
         )  # fmt: skip
     finally:
         training.log.flush()
@@ -49,12 +50,18 @@ def run_command(training: Training) -> None:
     _report_usage(training, finished)
 
 
+def _written_metrics(training: Training) -> WrittenMetrics:
+    places = training.places
+    return WrittenMetrics(
+        training.context.work_dir, places.writable, places.input, hypertune=places.hypertune, recorder=training.recorder
+    )
+
+
 class _Follower:
     """Passes on what the command says, and what is measured meanwhile."""
 
     def __init__(self, training: Training) -> None:
         self._training = training
-        self._file = GrowingFile(training.context.work_dir, METRICS_FILE)
         self._warned: set[str] = set()
 
     def line(self, text: str) -> None:
@@ -69,14 +76,14 @@ class _Follower:
         for ticker in training.tickers:
             ticker()
         if training.recorder.flush_if_due():
-            training.recorder.add(self._file.read_new(), "json")
+            training.written.read_new()
             self._warn_of_infinite()
             with suppress(PlatformFault):  # tried again
                 training.context.console.flush()
 
     def finish(self) -> None:
         """Read what is left to read."""
-        self._training.recorder.add(self._file.read_rest(), "json")
+        self._training.written.read_rest()
         self._warn_of_infinite()
 
     def _warn_of_infinite(self) -> None:
