@@ -18,8 +18,11 @@ def declared(project, root=None) -> Declaration:
 
 @pytest.mark.parametrize(("files", "declared_by"), [
     ({"requirements.txt": "six\n", "pyproject.toml": "[project]\nname='x'\n"}, "requirements.txt"),
-    ({"pyproject.toml": "[project]\nname='x'\n"}, "pyproject.toml"),
-    ({"setup.py": "", "pyproject.toml": "[tool.ruff]\n"}, "setup.py"),
+    ({"pyproject.toml": "[project]\nname='x'\ndependencies=[]\n", "conda.yaml": "dependencies: []\n"}, "pyproject.toml"),
+    ({"pyproject.toml": "[project]\nname='x'\n", "conda.yaml": "dependencies: []\n"}, "conda.yaml"),
+    ({"setup.py": "setup(install_requires=open('r').read())", "pyproject.toml": "[tool.ruff]\n"}, "setup.py"),
+    ({"python_env.yaml": "python: 3.10\n", "conda.yaml": "dependencies: []\n"}, "python_env.yaml"),
+    ({"Pipfile": "[packages]\nsix = '*'\n"}, "Pipfile"),
     ({"train.py": "# /// script\n# dependencies = ['six']\n# ///\n"}, "train.py (inline metadata)"),
     ({"train.py": "import six\n", "pyproject.toml": "[tool.ruff]\n"}, "imports"),
 ])  # fmt: skip

@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verbatim_runner.environment.declared import imports, inline, pyproject, requirements
+from verbatim_runner.environment.declared import (
+    above,
+    conda,
+    entry_file,
+    imports,
+    inline,
+    pdm_lock,
+    pipfile,
+    pipfile_lock,
+    poetry_lock,
+    pyproject,
+    python_env,
+    requirements,
+    uv_lock,
+)
 from verbatim_runner.environment.declared.interface import Declaration, PythonDemand
 from verbatim_runner.environment.declared.python_version import find_python
 from verbatim_runner.environment.declared.system_packages import find_system_packages
@@ -18,7 +32,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Declaration", "PythonDemand", "find_declaration", "find_python", "find_system_packages"]
 
-_DETECTORS = (requirements.detect, pyproject.detect, inline.detect, imports.detect)
+_DETECTORS = (
+    entry_file.detect,
+    uv_lock.detect,
+    poetry_lock.detect,
+    pipfile_lock.detect,
+    pdm_lock.detect,
+    requirements.detect,
+    pyproject.detect,
+    python_env.detect,
+    conda.detect,
+    inline.detect,
+    pipfile.detect,
+    above.detect,
+    imports.detect,
+)
 
 
 def find_declaration(project: Project, entry: Entry) -> Declaration:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from verbatim_runner.environment.declared.interface import Declaration
+from verbatim_runner.environment.declared.requirements import other_files
 from verbatim_runner.environment.declared.requirements_file import name_in
 from verbatim_runner.environment.declared.started import StartedSources
 from verbatim_runner.environment.distributions import (
@@ -38,7 +39,18 @@ def detect(project: Project, entry: Entry) -> Declaration:
     started = StartedSources(project, entry)
     installed = _installed(started)
     found = _missing(started, _names(installed), certain_alone=False)
-    return Declaration(declared_by="imports", requirements=_sorted({*installed, *found}))
+    seen = [file.relative_to(project.directory).as_posix() for file in other_files(project.directory)]
+    notice = f"there is no requirements.txt, and which of {', '.join(seen)} is meant cannot be told: none was read"
+    return Declaration(
+        declared_by="imports", requirements=_sorted({*installed, *found}), notices=(notice,) if seen else ()
+    )
+
+
+def is_about(declaration: Declaration, project: Project, entry: Entry) -> bool:
+    """Return whether a declaration names something that training imports."""
+    modules = filter(_is_foreign, StartedSources(project, entry).modules)
+    declared = _declared_names(declaration, project)
+    return any(providers_of(module) & declared for module in modules)
 
 
 def complete(declaration: Declaration, project: Project, entry: Entry) -> Declaration:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_SOURCE_BYTES = 50 * 1024**2
+_MAX_NAME_BYTES = 255
+"""Of a file's name, in Linux; a longer text names none."""
+
 _MAX_TEXT_CHARS = 500
 _MAGIC = re.compile(r"^\s*([%!?]|[\w.]+\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*)[\w, ]+=\s*[%!].*$")
@@ -40,7 +43,7 @@ class Source:
         modules: Modules that it cannot do without, dotted; of ``from a import b``, ``a.b``.
         relative: Relative imports: how many dots, and what follows them.
         names: Attributes and imported names that occur.
-        texts: Short string constants.
+        texts: String constants that may be the name of a file.
         installs: Requirements that it installs by pip as it runs.
         runs_pip: Whether it runs ``pip install`` at all.
     """
@@ -132,7 +135,8 @@ def _note(node: ast.AST, found: Source) -> None:
     elif isinstance(node, ast.List | ast.Tuple):
         _add_listed_installs(node, found)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= _MAX_TEXT_CHARS:
-        found.texts.add(node.value)
+        if len(node.value.encode(errors="replace")) <= _MAX_NAME_BYTES:
+            found.texts.add(node.value)
         _add_installs(node.value, found)
 
 

@@ -1,0 +1,25 @@
+"""Reads TOML files of a project; one that is not TOML is the user's fault, and says where."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from verbatim.errors import UserFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_toml(file: Path) -> dict[str, Any] | None:
+    """Return what a file says; None if there is none.
+
+    Raises:
+        UserFault: It is not TOML.
+    """
+    try:
+        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserFault(f"{file.name} is not readable as TOML: {error}", field="code") from None
