@@ -12,7 +12,7 @@ import typer
 
 from verbatim.errors import VerbatimError
 from verbatim.exit_codes import ExitCode
-from verbatim_cli.commands import demo, models, platform, runs, submit, trial, version
+from verbatim_cli.commands import demo, inspect, models, platform, runs, shell, submit, trial, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +34,13 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "status": platform.status,
     "submit": submit.submit,
     "run": trial.run,
+    "inspect": inspect.inspect,
     "runs": runs.runs,
     "show": runs.show,
     "metrics": runs.metrics,
     "logs": runs.logs,
     "artifacts": runs.artifacts,
+    "shell": shell.shell,
     "models": models.models,
     "download": models.download,
     "promote": models.promote,

@@ -1,4 +1,4 @@
-"""Starting the runner's zipapp in a subprocess: for a stage of the process engine or of ``verbatim run``, for a shell.
+"""Starting the runner's zipapp in a subprocess: for a stage, a shell or an inspection on this machine.
 
 It isolates little: the user's code runs as the platform's own uid. Whoever uses it says so.
 """
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault
+from verbatim.inspection import Inspection
 from verbatim.network import AUTHORITIES, FIND_LINKS, INDEXES, PROXIES
+from verbatim.stage import StageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,11 +60,7 @@ def launch_stage(
         PlatformFault: The zipapp is not there.
     """
     with _handed_over(request, secrets, zipapp, "stage") as command:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=_environment(wheels), start_new_session=True, text=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-        return _follow(process, on_line, stop)
+        return _follow(command, wheels, on_line, stop)
 
 
 def launch_shell(
@@ -87,6 +85,43 @@ def launch_shell(
         return subprocess.run([*runner, "--", *command], env=_environment(wheels), check=False).returncode
 
 
+def launch_inspection(
+    request: StageRequest,
+    secrets: StageSecrets,
+    *,
+    zipapp: Path,
+    wheels: str | None,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
+) -> Inspection:
+    """Find out what a project is, without running or installing anything of it.
+
+    Args:
+        request: The request of a prepare stage.
+        secrets: As of ``launch_stage``.
+        zipapp: The runner.
+        wheels: Directory with packages beside the index.
+        on_line: Called with each line that is said meanwhile.
+        stop: Set it to stop the inspection.
+
+    Raises:
+        UserFault: The code is not there.
+        PlatformFault: The zipapp is not there, or the code cannot be fetched.
+    """
+    documents: list[str] = []
+
+    def take(line: str) -> None:
+        (documents.append if line.startswith("{") else on_line)(line)
+
+    with _handed_over(request, secrets, zipapp, "inspect") as command:
+        code = _follow(command, wheels, take, stop)
+    if not documents:
+        raise PlatformFault(f"the inspection ended with code {code} and told nothing")
+    if code:
+        raise StageError.parse(documents[-1].encode(), source="the inspection").as_exception()
+    return Inspection.parse(documents[-1].encode(), source="the inspection")
+
+
 @contextmanager
 def _handed_over(request: StageRequest, secrets: StageSecrets, zipapp: Path, verb: str) -> Iterator[list[str]]:
     """Give the runner's command, its input written and a place to work made; both are removed afterwards."""
@@ -105,7 +140,11 @@ def _handed_over(request: StageRequest, secrets: StageSecrets, zipapp: Path, ver
         yield [python, "-I", str(zipapp), verb, "--input", str(given), "--work", f"{scratch}/work"]
 
 
-def _follow(process: subprocess.Popen[str], on_line: Callable[[str], None], stop: threading.Event) -> int:
+def _follow(command: Sequence[str], wheels: str | None, on_line: Callable[[str], None], stop: threading.Event) -> int:
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=_environment(wheels), start_new_session=True, text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
     ended = threading.Event()
     watcher = threading.Thread(target=_stop_when_told, args=(process, stop, ended), daemon=True)
     watcher.start()

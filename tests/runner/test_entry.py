@@ -202,7 +202,7 @@ def test_scripts_that_could_all_be_meant_are_listed(entry_of):
 
 def test_a_single_notebook_starts_training(entry_of):
     entry = entry_of({"churn.ipynb": NOTEBOOK, "model.py": "class Model: ...\n"})
-    assert entry.argv[2:4] == ("churn.ipynb", "{places.output_data}/churn.ipynb")
+    assert entry.argv == ("python", "{places.notebook_program}", "churn.ipynb")
     assert entry.requires == ("papermill", "ipykernel")
     assert not entry.appends_parameters
 

@@ -62,7 +62,8 @@ def test_a_notebook_gets_typed_parameters_and_says_what_its_cells_say(ground, wr
         "alpha = 1\nnames = []",
         "%load_ext autoreload\n!pip install six\nimport os, sys, time, six\nfor number in range(3):\n    print(f'loss={number * alpha}')\n    time.sleep(0.01)",
         "print(type(alpha).__name__, names, os.path.basename(os.getcwd()))\n{'accuracy': 0.75}",
-        "print('to stderr', file=sys.stderr)\nprint('half', end=' ', flush=True)\ntime.sleep(0.3)\nprint('whole')",
+        "print('to stderr', file=sys.stderr)",
+        "print('half', end=' ', flush=True)\nprint('whole')",
     )
     kernel = {"kernelspec": {"name": "conda-env-churn-py", "language": "python", "display_name": "churn"}}
     tree = write_tree({"work/churn.ipynb": notebook(*cells, **kernel), "requirements.txt": "six\n"})

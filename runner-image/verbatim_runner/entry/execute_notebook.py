@@ -3,12 +3,13 @@
 It runs in the user's environment, not in the runner's, so it may import nothing but papermill and the standard library.
 papermill's own ways of showing output either cut lines (``--log-output``) or leave results out (``--stdout-file``).
 
-Usage: ``execute_notebook.py NOTEBOOK EXECUTED PARAMETERS.json FAILURE``
+Usage: ``execute_notebook.py NOTEBOOK``; all else is where the training contracts say.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -26,14 +27,15 @@ _ARROW = re.compile(r"^-+>\s*(\d+)\s(.*)$", re.MULTILINE)
 
 def main() -> int:
     """Execute the notebook that the arguments name; return the exit code."""
-    notebook, executed, parameters_file, failure = sys.argv[1:]
-    given = json.loads(Path(parameters_file).read_text(encoding="utf-8"))
+    notebook = sys.argv[1]
+    executed = Path(os.environ["VERBATIM_OUTPUT_DIR"]) / Path(notebook).name
+    given = json.loads(Path(os.environ["VERBATIM_PARAMETERS"]).read_text(encoding="utf-8"))
     parameters = {key: value for key, value in given.items() if not key.startswith("sagemaker_")}
     PapermillNotebookClient.log_output_message = lambda _client, output: _show(output)
     try:
         papermill.execute_notebook(
             notebook,
-            executed,
+            str(executed),
             parameters,
             kernel_name="python3",
             language="python",
@@ -44,10 +46,10 @@ def main() -> int:
     except PapermillExecutionError as error:
         where = _ARROW.search(_COLOUR.sub("", "\n".join(error.traceback)))
         line = f", line {where[1]}: {where[2].strip()}" if where else ""
-        _tell(failure, f"{error.ename}: {error.evalue}\nin cell [{error.exec_count}] of {notebook}{line}")
+        _tell(f"{error.ename}: {error.evalue}\nin cell [{error.exec_count}] of {notebook}{line}")
         return 1
     except DeadKernelError:
-        _tell(failure, f"the kernel of {notebook} died")
+        _tell(f"the kernel of {notebook} died")
         return 1
     return 0
 
@@ -64,10 +66,11 @@ def _show(output: Any) -> None:
     sys.stdout.flush()
 
 
-def _tell(failure: str, reason: str) -> None:
+def _tell(reason: str) -> None:
     """Write why it failed where a training says so, unless the notebook has done that itself."""
-    if not Path(failure).exists():
-        Path(failure).write_text(reason, encoding="utf-8")
+    failure = Path(os.environ["SM_OUTPUT_DIR"]) / "failure"
+    if not failure.exists():
+        failure.write_text(reason, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
@@ -42,9 +42,8 @@ def entry(project: Project, name: str, found_by: str) -> Entry:
             f"expected a name that a variable can have, since a notebook gets its parameters as such; got {unfit!r}",
             field=f"parameters.{unfit}",
         )
-    executed = f"{{places.output_data}}/{PurePosixPath(name).name}"
     return Entry(
-        argv=("python", "{places.notebook_program}", name, executed, "{places.parameters}", "{places.failure}"),
+        argv=("python", "{places.notebook_program}", name),
         appends_parameters=False,
         found_by=f"{found_by}, executed with papermill",
         requires=("papermill", "ipykernel", *(("pip",) if _installs(content) else ())),

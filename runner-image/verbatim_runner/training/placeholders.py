@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verbatim_runner.training.places import Places
 
 PLACES = (
-    "model", "output", "output_data", "checkpoints", "tensorboard", "parameters", "failure", "notebook_program",
+    "model", "output", "output_data", "checkpoints", "tensorboard", "parameters", "notebook_program",
 )  # fmt: skip
 """What ``{places.…}`` can name, of ``Places``."""
 
