@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIBRARY = "libnvidia-ml.so.1"
-ASKED_EVERY_S = 1.0
 
 
 class _Utilization(ctypes.Structure):
@@ -25,31 +27,27 @@ class GpuMeter:
     """Adds up what all GPUs that can be seen do, from now on.
 
     Args:
-        library: NVML's file.
+        nvml: The library, or None where there is none; every function returns 0 for success.
     """
 
-    def __init__(self, library: str = LIBRARY) -> None:
-        self._handles: list[ctypes.c_void_p] = []
+    def __init__(self, nvml: Any) -> None:
+        self._nvml = nvml
+        self._handles = list(_handles(nvml)) if nvml else []
         self._busy_s = 0.0
         self._peak_memory = 0
         self._asked_at = time.monotonic()
+
+    @classmethod
+    def of_this_machine(cls) -> GpuMeter:
+        """Return a meter of what NVML sees here."""
         try:
-            self._nvml: Any = ctypes.CDLL(library)
+            return cls(ctypes.CDLL(LIBRARY))
         except OSError:
-            return
-        count = ctypes.c_uint()
-        if self._nvml.nvmlInit_v2() or self._nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
-            return
-        for number in range(count.value):
-            handle = ctypes.c_void_p()
-            if not self._nvml.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(handle)):
-                self._handles.append(handle)
+            return cls(None)
 
     def look(self) -> None:
-        """Take note of what they do now; asks once a second."""
+        """Take note of what they do now."""
         elapsed_s = time.monotonic() - self._asked_at
-        if not self._handles or elapsed_s < ASKED_EVERY_S:
-            return
         self._asked_at += elapsed_s
         used = 0
         for handle in self._handles:
@@ -69,3 +67,13 @@ class GpuMeter:
     def peak_memory_bytes(self) -> int | None:
         """The most that all of them held together; None where there is no GPU."""
         return self._peak_memory if self._handles else None
+
+
+def _handles(nvml: Any) -> Iterator[ctypes.c_void_p]:
+    count = ctypes.c_uint()
+    if nvml.nvmlInit_v2() or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
+        return
+    for number in range(count.value):
+        handle = ctypes.c_void_p()
+        if not nvml.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(handle)):
+            yield handle

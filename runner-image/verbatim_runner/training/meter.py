@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from pathlib import Path
 
 from verbatim.stage import Usage
@@ -11,6 +12,7 @@ from verbatim_runner.training.memory import held_memory, peak_memory
 
 BLOCK_BYTES = 512
 """Of ``ru_inblock`` and ``ru_oublock``, see getrusage(2)."""
+GPU_INTERVAL_S = 1.0
 
 _NETWORK = Path("/proc/net/dev")
 
@@ -32,13 +34,16 @@ class Meter:
         self._own_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         self._held_before = held_memory() if alone else 0
         self._network_before = network_bytes()
-        self._gpu = GpuMeter()
+        self._gpu = GpuMeter.of_this_machine()
+        self._looked_at = time.monotonic()
 
     def look(self) -> None:
         """Take note of what the command holds now."""
         held = held_memory() - self._held_before if self._alone else 0
         self._peak_memory = max(self._peak_memory, held, peak_memory(self._pid))
-        self._gpu.look()
+        if time.monotonic() - self._looked_at > GPU_INTERVAL_S:
+            self._looked_at = time.monotonic()
+            self._gpu.look()
 
     def usage(self, duration_s: float, used: resource.struct_rusage) -> Usage:
         """Return what the command used, now that it has ended.

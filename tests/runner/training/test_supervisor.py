@@ -140,3 +140,32 @@ def test_a_line_without_an_end_is_cut_between_characters_with_a_mark():
     assert len(lines) == 3
     assert all(line.endswith(CONTINUES) for line in lines[:-1])
     assert "".join(line.removesuffix(CONTINUES) for line in lines) == text
+
+
+def test_a_line_of_a_megabyte_is_whole():
+    lines = []
+    splitter = LineSplitter(lines.append, lambda _state: None)
+    content = b'{"weights": "' + b"x" * 1_000_000 + b'"}\nnext\n'
+    for start in range(0, len(content), 65536):
+        splitter.feed(content[start : start + 65536])
+    assert [len(line) for line in lines] == [1_000_015, 4]
+
+
+def test_a_flood_without_lines_comes_in_pieces_of_bounded_size():
+    sizes = []
+    splitter = LineSplitter(lambda line: sizes.append(len(line)), lambda _state: None)
+    for _ in range(40):
+        splitter.feed(bytes(range(128, 256)) * 2048)
+    splitter.end()
+    assert sum(sizes) >= 40 * 128 * 2048
+    assert max(sizes) <= MAX_LINE_BYTES + len(CONTINUES)
+
+
+def test_what_a_command_writes_to_disk_is_measured_with_its_childrens(run, tmp_path):
+    write = (
+        f"import os; f = open({str(tmp_path / 'data')!r}, 'wb'); f.write(b'x' * 10**7); f.flush(); os.fsync(f.fileno())"
+    )
+    usage = run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {write!r}], check=True)")[0].usage
+    if usage.disk_written_bytes:  # not in memory, where some systems have their temporary files
+        assert usage.disk_written_bytes >= 10**7
+    assert usage.network_sent_bytes is None  # nobody counts for one process alone
