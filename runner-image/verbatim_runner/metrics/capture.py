@@ -9,7 +9,6 @@ from verbatim_runner.metrics.blocks import JsonBlockReader, TwoLineReader, Wrapp
 from verbatim_runner.metrics.json_lines import JsonReader
 from verbatim_runner.metrics.keras import KerasReader
 from verbatim_runner.metrics.python_dicts import DictReader
-from verbatim_runner.metrics.regex import RegexReader
 from verbatim_runner.metrics.tables import EpochTableReader, LightningTableReader, ReportReader
 from verbatim_runner.metrics.text import TextReader, plain
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from verbatim.request import MetricDefinition
     from verbatim_runner.metrics.readings import LineReader, Reading
     from verbatim_runner.metrics.recorder import Recorder
+    from verbatim_runner.metrics.regex import RegexReader
 
 BUILT_IN: tuple[Callable[[], LineReader], ...] = (
     JsonBlockReader,
@@ -54,7 +54,7 @@ class Capture:
         self, definitions: Iterable[MetricDefinition], recorder: Recorder, warn: Callable[[str], None]
     ) -> None:
         definitions = tuple(definitions)
-        self._own = RegexReader(definitions, warn) if definitions else None
+        self._own = _reader_of(definitions, warn) if definitions else None
         self._readers: tuple[LineReader, ...] = tuple(reader() for reader in BUILT_IN)
         self._recorder = recorder
         self._epoch: int | None = None
@@ -82,3 +82,9 @@ class Capture:
         if self._epoch is None or source != "text":
             return readings
         return [(name, value, self._epoch if step is None else step) for name, value, step in readings]
+
+
+def _reader_of(definitions: Iterable[MetricDefinition], warn: Callable[[str], None]) -> RegexReader:
+    from verbatim_runner.metrics.regex import RegexReader  # slow to import, and few confs have patterns
+
+    return RegexReader(definitions, warn)

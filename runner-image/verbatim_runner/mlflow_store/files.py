@@ -10,8 +10,6 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from verbatim_runner.metrics.files import GrowingFile, open_beneath
 from verbatim_runner.mlflow_store.runs import RunPoint, StoredModel, StoredRun, seconds
 
@@ -90,6 +88,8 @@ class FileStore:
         return self._metas
 
     def _meta(self, path: str) -> dict[str, Any] | None:
+        import yaml
+
         try:
             content = yaml.safe_load(self._text(path, MAX_META_BYTES))
         except (yaml.YAMLError, ValueError, RecursionError):
