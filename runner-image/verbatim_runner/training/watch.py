@@ -22,7 +22,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 def watched(places: Places) -> tuple[Path, ...]:
     """Return the directories where outputs land although nobody named them; none that leads out of the run's."""
-    directories = (places.source, places.output, places.home, places.temporary)
+    directories = (places.source, places.output, places.workspace, places.home, places.temporary)
     return tuple(directory for directory in directories if lies_within(directory, places.work))
 
 
