@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
 from verbatim import git
 from verbatim.errors import UserFault
+from verbatim.paths import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,8 @@ def _list(root: Path) -> list[str]:
         if not LEFT_OUT.isdisjoint(PurePosixPath(name).parts) or not _is_there(root, name):
             continue  # what is deleted and not yet committed is listed, too
         if path.is_dir() and not path.is_symlink():  # a repository within: git names it, not its files
-            found.update(f"{name.rstrip('/')}/{inner}" for inner in _list(path))
+            inside = _list(path) if exists(path / ".git") else walk_tree(path)  # or a submodule that is not checked out
+            found.update(f"{name.rstrip('/')}/{inner}" for inner in inside)
         else:
             found.add(name)
     return sorted(found, key=os.fsencode) or walk_tree(root)

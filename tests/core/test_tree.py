@@ -187,3 +187,14 @@ def test_setuid_and_write_for_all_do_not_survive(tmp_path: Path) -> None:
     info.mode, info.uid = 0o6777, 0
     unpack_tree(archive_of(tmp_path / "x.tar", (info, content)), tmp_path / "out", **LIMITS)
     assert (tmp_path / "out/x").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_submodule_that_is_not_checked_out_holds_nothing(project: Path, tmp_path: Path) -> None:
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+    (project / "eigen").mkdir()
+    gitlink = ["update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},eigen"]
+    for arguments in (["init", "-q"], ["add", "train.py"], gitlink, [*identity, "commit", "-q", "-m", "work"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
+
+    assert "train.py" in list_tree(project)
+    assert not [name for name in list_tree(project) if name.startswith("eigen")]
