@@ -25,7 +25,7 @@ import pytest
 if TYPE_CHECKING:
     import docker
 
-pytest_plugins = ["platform_fixture"]
+pytest_plugins = ["platform_fixture", "code_servers"]
 
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
@@ -175,6 +175,12 @@ def _start_postgresql(programs: Path, home: Path, port: int, user: str | None) -
             return server
     server.kill()
     raise subprocess.SubprocessError(f"it does not start: {(home / 'log').read_text()[-500:]}")
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """What gives a port that nobody listens on."""
+    return _free_port
 
 
 def _free_port() -> int:

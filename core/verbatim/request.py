@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -53,6 +53,8 @@ MIN_MEMORY_BYTES = 32 * 1024**2
 MAX_URL_CHARS = 4096
 MAX_DEPTH = 64
 MAX_NUMBER_BITS = 997
+_LIKE_A_CREDENTIAL = re.compile(r"token|signature|secret|password|credential|^(sig|auth|api_?key)$", re.IGNORECASE)
+_FILE_KINDS = re.compile(r"\.(git|zip|tar|tar\.(gz|bz2|xz)|t(gz|bz2|xz)|ipynb|py|sh|r)$", re.IGNORECASE)
 
 
 def _relative(path: str) -> str:
@@ -105,7 +107,10 @@ class CodeRequest(Document):
         except ValueError:
             raise ValueError("a URL whose host can be read") from None
         if parts.scheme in {"http", "https"} and (parts.username or parts.password):
-            raise ValueError("a URL without a user or password in it; for private code see docs/troubleshooting.md")
+            raise ValueError("a URL without a user or password in it; for private code see docs/code.md")
+        named = [name for name, _ in parse_qsl(parts.query) if _LIKE_A_CREDENTIAL.search(name)]
+        if parts.scheme in {"http", "https"} and named:
+            raise ValueError(f"a URL without a credential ({named[0]}) in it; for private code see docs/code.md")
         return value
 
 
@@ -361,7 +366,7 @@ class RunRequest(Document):
 
 def _name_from(code: CodeRequest) -> str:
     path = PurePosixPath(unquote(urlsplit(code.url).path).rstrip("/") or code.url)
-    last = PurePosixPath(code.subdirectory).name or path.name.removesuffix(".git")
+    last = PurePosixPath(code.subdirectory).name or _FILE_KINDS.sub("", path.name)
     return re.sub(r"[^a-z0-9_-]+", "-", last.lower()).strip("-_")[:63] or "default"
 
 
