@@ -46,7 +46,7 @@ def declaration_of(file: Path, project: Project, *, declared_by: str) -> Declara
     specs, pip_lines = _dependencies(read_yaml(file))
     _refuse_what_is_not_there(specs, file, project)
     requirements, notices = [], []
-    for spec in specs:
+    for spec in (spec for spec in specs if not has_no_equivalent(spec)):
         requirement, notice = conda_requirement(spec)
         requirements += [requirement] if requirement else []
         notices += [notice] if notice else []
@@ -81,6 +81,7 @@ def _dependencies(content: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _refuse_what_is_not_there(specs: list[str], file: Path, project: Project) -> None:
+    """Fail for a package that has no like on PyPI, unless ``apt.txt`` brings it."""
     by_apt = find_system_packages(project)
     names = [split_spec(spec)[0] for spec in specs if has_no_equivalent(spec)]
     refused = [name for name in names if not _is_covered(name, by_apt)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from verbatim_runner.project import Project
 
 _PLAIN = re.compile(r"^(?:c?python[-@ ]?)?(3\.\d+)(?:\.[\dx*]+)?$", re.IGNORECASE)
-_PATCH = re.compile(r"^(===?|~=)\s*(3\.\d+)\.\d+$")
+_EXACT = re.compile(r"^(?:===?\s*(?P<one>3\.\d+)(?:\.\d+)?|~=\s*(?P<about>3\.\d+)\.\d+)$")
 _IN_REQUIREMENTS = re.compile(r"^python\s*(?P<version>[<>=!~].*?)\s*(?:#.*)?$", re.MULTILINE | re.IGNORECASE)
 _IN_SETUP = re.compile(r"python_requires\s*=\s*[\"']([^\"']+)[\"']")
 
@@ -119,6 +119,11 @@ def _specifier(text: str | None) -> str | None:
         return f"=={plain[1]}.*"
     clauses = [clause.strip() for clause in text.split(",") if clause.strip() not in {"", "*"}]
     try:
-        return str(SpecifierSet(",".join(_PATCH.sub(r"==\2.*", clause) for clause in clauses))) or None
+        return str(SpecifierSet(",".join(map(_without_patch, clauses)))) or None
     except InvalidSpecifier:
         return None
+
+
+def _without_patch(clause: str) -> str:
+    found = _EXACT.match(clause)
+    return f"=={found['one'] or found['about']}.*" if found else clause

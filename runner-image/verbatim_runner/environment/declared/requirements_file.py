@@ -113,7 +113,7 @@ class _Reader:
 
     def read_lines(self, lines: list[str], file: Path, *, into: list[str], depth: int) -> None:
         for line in lines:
-            text = _COMMENT.sub("", line).strip()
+            text = " ".join(_COMMENT.sub("", line).split())
             option = _SHORT_WITH_VALUE.match(text) or _OPTION.match(text)
             if not text:
                 continue

@@ -25,7 +25,7 @@ _MAX_TEXT_CHARS = 500
 _MAGIC = re.compile(r"^\s*([%!?]|[\w.]+\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*)[\w, ]+=\s*[%!].*$")
 _CELLS_OF_OTHER_LANGUAGES = re.compile(r"^%%(?!time\b|timeit\b|capture\b|prun\b|memit\b)")
-_PIP_INSTALL = re.compile(r"(?:^|[\s;&!%/}])pip3?\s+install\s+(?P<arguments>[^|;&>\n]+)")
+_PIP_INSTALL = re.compile(r"(?:^|[\s;&!%/}])pip3?\s+install\s+(?P<arguments>[^\n]+)")
 _PLAIN_IMPORT = re.compile(
     r"^(?:from\s+(?P<whole>[\w.]+)\s+import\s+(?P<name>\w+)|import\s+(?P<module>[\w.]+))", re.MULTILINE
 )
@@ -188,9 +188,11 @@ def _requirements_in(words: list[str]) -> Iterator[str]:
     """Return the requirements among pip's arguments; files, directories and what only the run knows are none."""
     skip = False
     for word in words:
+        if re.match(r"[|;&>]|2>", word):  # the end of the command
+            return
         if skip:
             skip = False
         elif word.startswith("-"):
             skip = word in _OPTIONS_WITH_VALUE
         elif not re.search(r"[{}$*]|^[./~]|\.whl$|^(pip|setuptools|wheel)$", word):
-            yield word
+            yield word.rstrip(";")
