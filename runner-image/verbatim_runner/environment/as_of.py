@@ -51,28 +51,30 @@ def resolve_from(context: StageContext, wish: Wish, start: datetime) -> tuple[Wi
         built.add(name)
         return wish.may_build(name)
 
-    def attempt(days: int) -> tuple[Wish, str]:
-        dated = replace(wish, until=start + timedelta(days=days), may_build=built.__contains__)
-        return dated, resolve(context, dated)
-
-    today = replace(wish, until=start + timedelta(days=last), may_build=note)
-    found = today, resolve(context, today)
-    return _first_day(attempt, last, found)
+    resolve(context, replace(wish, until=start + timedelta(days=last), may_build=note))
+    searched = replace(wish, excluded=tuple(sorted(built)), may_build=lambda _: False)
+    days = _first_day(lambda day: _can_be_resolved(context, searched, start + timedelta(days=day)), last)
+    found = replace(wish, until=start + timedelta(days=days), may_build=built.__contains__)
+    return found, resolve(context, found)
 
 
-def _first_day(attempt: Callable[[int], tuple[Wish, str]], last: int, found: tuple[Wish, str]) -> tuple[Wish, str]:
-    """Return what the first day gives that can be resolved; ``last`` can, and ``found`` is what it gave."""
+def _can_be_resolved(context: StageContext, wish: Wish, until: datetime) -> bool:
+    try:
+        resolve(context, replace(wish, until=until))
+    except Refused:
+        return False
+    return True
+
+
+def _first_day(will_do: Callable[[int], bool], last: int) -> int:
+    """Return the first day that will do, where later ones do as well; ``last`` does."""
     low, high = -1, 0
-    while high < last:
-        try:
-            found = attempt(high)
-            break
-        except Refused:
-            low, high = high, min(max(high * 2, _FIRST_STEP_DAYS), last)
+    while high < last and not will_do(high):
+        low, high = high, min(max(high * 2, _FIRST_STEP_DAYS), last)
     while high - low > 1:
         middle = (low + high) // 2
-        try:
-            found, high = attempt(middle), middle
-        except Refused:
+        if will_do(middle):
+            high = middle
+        else:
             low = middle
-    return found
+    return high

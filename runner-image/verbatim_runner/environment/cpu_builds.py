@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 FROM_CPU_INDEX = ("--torch-backend", "cpu")
 _FAMILY = frozenset({"torch", "torchvision", "torchaudio"})
-_CUDA = ("nvidia-", "triton=")
+_CPU = "+cpu"
+_CUDA = ("nvidia-", "triton==", "cuda-")
 _PROBE_TIMEOUT_S = 3.0
 _SIZE = "about 3 GB to download and 6 GB on the disk"
 
@@ -50,13 +51,11 @@ def without_cuda(context: StageContext, wish: Wish, lock: str) -> str:
         return lock
     if "torch" not in versions:
         return _without_libraries(context, lock)
-    if versions["torch"].endswith("+cpu"):
-        return lock
-    for candidate in _candidates(wish, versions):
-        with suppress(Refused):
-            found = resolve(context, candidate)
-            if versions_in(found).get("torch", "").endswith("+cpu"):
-                return found
+    if not (_of_one_kind(versions) and versions["torch"].endswith(_CPU)):
+        lock = _resolve_otherwise(context, wish, lock)
+    versions = versions_in(lock)
+    if versions["torch"].endswith(_CPU):
+        return without_packages(lock, _CUDA)
     if any(name.startswith(_CUDA[0]) for name in packages_in(lock)):
         context.warn(
             f"torch {versions['torch']} is PyPI's, which brings CUDA along ({_SIZE}) although the run asks for no GPU: "
@@ -65,9 +64,18 @@ def without_cuda(context: StageContext, wish: Wish, lock: str) -> str:
     return lock
 
 
+def _resolve_otherwise(context: StageContext, wish: Wish, lock: str) -> str:
+    for candidate in _candidates(wish, versions_in(lock)):
+        with suppress(Refused):
+            found = resolve(context, candidate)
+            if _of_one_kind(versions_in(found)):
+                return found
+    return lock
+
+
 def install_options(lock: str) -> tuple[str, ...]:
     """Return the options that a lock's builds for the CPU are installed with."""
-    wanted = {(name, version) for name, version in versions_in(lock).items() if version.endswith("+cpu")}
+    wanted = {(name, version) for name, version in versions_in(lock).items() if version.endswith(_CPU)}
     here = {(canonicalize_name(name), str(version)) for name, version, _ in _wheels()}
     return FROM_CPU_INDEX if {name for name, _ in wanted - here} & _FAMILY else ()
 
@@ -77,15 +85,22 @@ def without_builds_for_cpu() -> tuple[str, ...]:
     return tuple(sorted({f"{name}!={version}" for name, version, _ in _wheels() if version.local == "cpu"}))
 
 
+def _of_one_kind(versions: dict[str, str]) -> bool:
+    """Return whether torch and what is compiled against it are all builds for the CPU, or all not: else they fail."""
+    return len({version.endswith(_CPU) for name, version in versions.items() if name in _FAMILY}) == 1
+
+
 def _candidates(wish: Wish, versions: dict[str, str]) -> Iterator[Wish]:
     """Yield what to resolve instead: with a build of this machine, the newest first, else with PyTorch's index."""
     here = _builds(wish.interpreter)
     if _FAMILY & versions.keys() <= {name for name, _ in here}:
         for torch in sorted((version for name, version in here if name == "torch"), reverse=True):
-            if wish.until is None or torch.public == versions["torch"]:
+            if wish.until is None or torch.public == versions["torch"].removesuffix(_CPU):
                 yield replace(wish, constraints=(*wish.constraints, f"torch=={torch}"))
     if _index_answers():
         yield replace(wish, options=(*wish.options, *FROM_CPU_INDEX))
+    if not _of_one_kind(versions):
+        yield replace(wish, constraints=(*wish.constraints, *without_builds_for_cpu()))
 
 
 def _builds(interpreter: Interpreter) -> set[tuple[str, Version]]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
 
 _FIELD = "environment.python"
+_MINORS = 40
+_ANY_PATCH = 5
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def choose_interpreter(context: StageContext, demand: PythonDemand | None) -> In
     try:
         return _fetch(context, demanded).because(f"{why}; fetched")
     except (UserFault, PlatformFault) as failure:
-        nearest = _nearest(available) or own
+        nearest = _standing_in(available, demanded)
         if context.request.spec.environment.relax:
             context.warn(f"{why}, which is not here; Python {nearest.version} is taken instead (environment.relax)")
             return nearest.because(f"{why}, which is not here: the nearest that is (relax)")
@@ -151,6 +153,13 @@ def _nearest(interpreters: Iterable[Interpreter]) -> Interpreter | None:
     """Return the one whose version is nearest to the platform's own."""
     own = _ordinal(own_interpreter())
     return min(interpreters, key=lambda interpreter: abs(_ordinal(interpreter) - own), default=None)
+
+
+def _standing_in(interpreters: Iterable[Interpreter], demanded: SpecifierSet) -> Interpreter:
+    """Return the one whose version is nearest to what is demanded."""
+    wanted = [minor for minor in range(_MINORS) if demanded.contains(f"3.{minor}.{_ANY_PATCH}", prereleases=True)]
+    wanted = wanted or [_ordinal(own_interpreter())]
+    return min(interpreters, key=lambda interpreter: min(abs(_ordinal(interpreter) - minor) for minor in wanted))
 
 
 def _ordinal(interpreter: Interpreter) -> int:

@@ -80,9 +80,9 @@ def lock_wish(context: StageContext, wish: Wish, committed_at: datetime | None) 
         text = _lock_beside(context, wish, wish.locked)
     elif wish.files or wish.requirements:
         wish, text = _resolve_dated(context, wish, committed_at)
+        text = without_cuda(context, wish, text)
     else:
         text = ""
-    text = without_cuda(context, wish, text)
     cleaned = lock_text.without_directories(text)
     if len(lock_text.blocks_in(cleaned)) < len(lock_text.blocks_in(text)):
         context.console.say(
@@ -120,20 +120,14 @@ def _resolve_dated(context: StageContext, wish: Wish, committed_at: datetime | N
             "'commit' asks for the date of the code's last commit, and this code has none; write a date instead: "
             '"environment": {"as_of": "2024-06-01"}', field="environment.as_of",
         )  # fmt: skip
-    found, text = resolve_from(context, wish, committed_at)
-    if found.until != committed_at:
-        context.warn(
-            f"the code is of {committed_at:%Y-%m-%d}; its dependencies are those of {found.until:%Y-%m-%d}, the first "
-            f"day at which all of them have wheels for Python {wish.interpreter.minor}"
-        )
-    return found, text
+    return resolve_from(context, wish, committed_at)
 
 
 def _lock_beside(context: StageContext, wish: Wish, locked: str) -> str:
     """Take a project's own lock for this interpreter, with its hashes, and resolve beside it what it lacks."""
     lines = tuple(lock_text.joined_lines(locked))
     own = replace(wish, files=(), requirements=lines, constraints=(), options=("--no-deps",))
-    text = lock_text.with_hashes_of(resolve(context, own), locked)
+    text = lock_text.with_hashes_of(without_cuda(context, own, resolve(context, own)), locked)
     if not wish.requirements:
         return text
     pins = tuple(f"{name}=={version}" for name, version in lock_text.versions_in(text).items())

@@ -58,10 +58,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
     wish = wish_of(context, declaration, project.directory, choose_interpreter(context, demand))
     provided = _provide_known(context, wish, code) or _provide_anew(context, wish, code)
     lock, environment = provided.lock, provided.environment
-    if lock.relaxed:
-        context.warn(
-            f"pins were dropped, since they cannot be installed (environment.relax): {', '.join(lock.relaxed)}"
-        )
+    _tell(context, code, lock, environment)
     context.console.say(
         f"environment: {environment.packages} packages by {declaration.declared_by}, Python {environment.version}"
         f"{', there already' if environment.cached else ''}"
@@ -77,6 +74,19 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
         relaxed=lock.relaxed,
         interpreter=provided.interpreter.why,
     )
+
+
+def _tell(context: StageContext, code: CodeRef, lock: Lock, environment: Environment) -> None:
+    follows = context.request.spec.environment.as_of == "commit"
+    if follows and lock.as_of and code.committed_at and lock.as_of > code.committed_at:
+        context.warn(
+            f"the code is of {code.committed_at:%Y-%m-%d}; its dependencies are those of {lock.as_of:%Y-%m-%d}, the "
+            f"first day at which all of them have wheels for Python {environment.version.rpartition('.')[0]}"
+        )
+    if lock.relaxed:
+        context.warn(
+            f"pins were dropped, since they cannot be installed (environment.relax): {', '.join(lock.relaxed)}"
+        )
 
 
 def _provide_known(context: StageContext, wish: Wish, code: CodeRef) -> _Provided | None:

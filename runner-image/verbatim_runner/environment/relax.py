@@ -61,6 +61,11 @@ def relaxed(wish: Wish, refused: Refused) -> Wish | None:
     return _overridden(wish, at_fault)
 
 
+def holds_exactly(wish: Wish, refused: Refused) -> bool:
+    """Return whether what was refused is pinned to one version, so that no date would change it."""
+    return bool(_names(_AT_FAULT, refused) & {_name(line) for line in wish.requirements if _is_exact(line)})
+
+
 def dropped(before: Wish, after: Wish) -> tuple[str, ...]:
     """Return the requirements of one wish that are looser in another, as they were."""
     changed = (was for was, now in zip(before.requirements, after.requirements, strict=True) if was != now)
@@ -100,6 +105,11 @@ def _name(line: str) -> str:
 def _is_bounded(line: str) -> bool:
     requirement = _requirement(line)
     return bool(requirement and requirement.specifier and not requirement.url)
+
+
+def _is_exact(line: str) -> bool:
+    requirement = _requirement(line)
+    return requirement is not None and any(part.operator in _EXACT for part in requirement.specifier)
 
 
 def _holds_back(line: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim_runner.environment.interpreters import available_interpreters
-from verbatim_runner.environment.relax import relaxed
+from verbatim_runner.environment.relax import holds_exactly, relaxed
 from verbatim_runner.environment.resolver import resolve
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def with_remedies(context: StageContext, wish: Wish, refused: Refused, committed
             ways.append(f'"environment": {{"python": "{other}"}}')
         if not asked.relax and (wish.locked is not None or relaxed(wish, refused)):
             ways.append('"environment": {"relax": true}')
-        if asked.as_of == "now" and committed_at and datetime.now(UTC) - committed_at > _OLD:
+        pinned = ways and holds_exactly(wish, refused)
+        if not pinned and asked.as_of == "now" and committed_at and datetime.now(UTC) - committed_at > _OLD:
             ways.append('"environment": {"as_of": "commit"}')
     advice = f"\nTo try: {' or '.join(ways)}" if ways else ""
     return UserFault(refused.message + advice, field=refused.field or "environment")

@@ -39,6 +39,7 @@ class Wish:
         requirements: Lines of a requirements file.
         constraints: Bounds on versions.
         overrides: Requirements that replace every other one of their names.
+        excluded: Names that are left out, wherever they are required.
         until: Only releases up to then count; None: all.
         options: More of uv's.
         locked: The project's own lock, which counts as it is; the requirements are resolved beside it.
@@ -52,6 +53,7 @@ class Wish:
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     until: datetime | None = None
     options: tuple[str, ...] = ()
     locked: str | None = None
@@ -116,7 +118,8 @@ def _command(context: StageContext, wish: Wish) -> tuple[str, ...]:
     listed.write_text("".join(f"{line}\n" for line in wish.requirements))
     files = (*wish.files, str(listed)) if wish.requirements else wish.files
     bounds: list[str] = []
-    for option, lines in (("--constraints", wish.constraints), ("--overrides", wish.overrides)):
+    more = (("--constraints", wish.constraints), ("--overrides", wish.overrides), ("--excludes", wish.excluded))
+    for option, lines in more:
         if lines:
             file = context.work_dir / f"requirements{option}.in"
             file.write_text("".join(f"{line}\n" for line in lines))

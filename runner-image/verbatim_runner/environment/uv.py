@@ -47,7 +47,6 @@ _PLATFORM_SIGNS = (
 )  # fmt: skip
 _REASON_LINES = 8
 _LAST_LINES = 3
-_HINTS = 2
 _INDEXED = frozenset({"compile", "sync"})
 
 
@@ -185,12 +184,19 @@ def _fault(output: str, purpose: str) -> UserFault | PlatformFault:
 
 def _reason(said: str) -> str:
     """Return the few lines that tell why: the error, the end of a build's output, and uv's hints."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told, *hints = re.split(r"(?m)^[ \t]*hint: ", said)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     start = next((number for number, line in enumerate(lines) if line.startswith("error:")), 0)
-    told = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:]]
-    hints = [line for line in told if line.startswith("hint:")][:_HINTS]
-    told = [line for line in told if not line.startswith("hint:")]
-    if len(told) > _REASON_LINES:
-        last = _LAST_LINES if "[stderr]" in told else 0
-        told = [*told[: _REASON_LINES - last], *(told[-last:] if last else [])]
-    return "\n".join([*told, *hints]) or "uv failed without a word"
+    lines = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[start:]]
+    if len(lines) > _REASON_LINES:
+        last = _LAST_LINES if "[stderr]" in lines else 0
+        lines = [*lines[: _REASON_LINES - last], *(lines[-last:] if last else [])]
+    return (
+        "\n".join([*lines, *(f"hint: {hint.splitlines()[0]}" for hint in hints if _helps(hint))])
+        or "uv failed without a word"
+    )
+
+
+def _helps(hint: str) -> bool:
+    """Return whether a hint of uv's is of use here: a conf has no say in what is built, nor in uv's own files."""
+    return not re.search(r"--no-build|pyproject\.toml|build dependency", hint)
