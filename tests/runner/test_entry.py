@@ -34,6 +34,7 @@ def entry_of(write_tree):
     ({"main.py": ""}, ("python", "main.py")),
     ({"train.sh": ""}, ("bash", "train.sh")),
     ({"train.R": "", "other.R": ""}, ("Rscript", "train.R")),
+    ({"train.R": "", "train.py": ""}, ("python", "train.py")),
     ({"churn/__init__.py": "", "churn/__main__.py": ""}, ("python", "-m", "churn")),
     ({"MLproject": ML, "train.py": ""}, ("bash", "-c", "python fit.py")),
 ])  # fmt: skip
@@ -183,6 +184,7 @@ def test_a_makefile_gets_parameters_as_variables(entry_of):
     ({"fit.py": "import model\nmodel.fit()\n", "model.py": MAIN}, ("python", "fit.py")),
     ({"fit.py": "for x in range(3):\n    print(x)\n", "setup.py": "setup()\n", "test_fit.py": MAIN}, ("python", "fit.py")),
     ({"fit.py": "print 'of Python 2'\n", "download.sh": "true\n"}, ("python", "fit.py")),
+    ({"fit.py": MAIN, "download_data.py": MAIN, "predict.py": MAIN, "app.py": MAIN}, ("python", "fit.py")),
     ({"run.sh": "python fit.py --data x.csv\n", "fit.py": MAIN}, ("bash", "run.sh")),
     ({"fit.R": "", "README.md": ""}, ("Rscript", "fit.R")),
     ({"train_model.py": MAIN, "predict.py": MAIN}, ("python", "train_model.py")),
@@ -198,6 +200,11 @@ def test_scripts_that_could_all_be_meant_are_listed(entry_of):
         entry_of({"simple.py": MAIN, "advanced.py": MAIN, "notes.ipynb": NOTEBOOK})
     assert '"entry_point": "simple.py"' in caught.value.message
     assert "notes.ipynb" not in caught.value.message
+
+
+def test_a_script_whose_name_says_that_it_does_something_else_is_never_started_by_itself(entry_of):
+    with pytest.raises(UserFault, match="nothing that starts training"):
+        entry_of({"download_data.py": MAIN, "install.sh": "true\n"})
 
 
 def test_a_single_notebook_starts_training(entry_of):

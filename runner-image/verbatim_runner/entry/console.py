@@ -20,7 +20,10 @@ def detect(project: Project) -> list[Candidate]:
     Raises:
         UserFault: A ``[project.scripts] train`` names no function.
     """
-    scripts = [script.candidate(project, name) for name in _SCRIPTS if (project.directory / name).is_file()]
+    there = [name for name in _SCRIPTS if (project.directory / name).is_file()]
+    if "train.py" in there and "train.R" in there:
+        there.remove("train.R")  # the same in another language
+    scripts = [script.candidate(project, name) for name in there]
     return without_called(
         [*scripts, *project_scripts.detect(project), *package.detect(project), *makefile.detect(project)]
     )

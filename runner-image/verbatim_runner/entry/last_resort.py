@@ -20,11 +20,33 @@ if TYPE_CHECKING:
 _KINDS = (".py", ".ipynb", ".r", ".sh")
 """Where a project has several kinds, the first decides: a shell script beside a notebook installs or downloads."""
 
-_NOT_TRAINING = re.compile(r"^(setup|conftest|noxfile|test_.*|.*_test)\.py$")
+_NOT_TRAINING = frozenset(
+    {
+        "setup", "install", "conf", "conftest", "noxfile", "test", "tests", "utils", "common", "download", "convert",
+        "predict", "prediction", "infer", "inference", "score", "scoring", "app", "serve", "serving", "deploy",
+        "register",
+    }
+)  # fmt: skip
+"""Words in the names of scripts that do other things; started in place of training, they would do them."""
+
 _NOT_SEARCHED = frozenset(
-    {"test", "tests", "docs", "doc", "examples", "node_modules", "site-packages", "venv", "env", "build", "dist"}
+    {
+        "test",
+        "tests",
+        "docs",
+        "doc",
+        "examples",
+        "demo",
+        "demos",
+        "node_modules",
+        "site-packages",
+        "venv",
+        "env",
+        "build",
+        "dist",
+    }
 )
-_TRAINING = re.compile(r"(?:^|[^a-z])(?:train|training)(?:[^a-z]|$)")
+_TRAINING = frozenset({"train", "training"})
 
 
 def detect(project: Project) -> list[Candidate]:
@@ -38,7 +60,7 @@ def detect(project: Project) -> list[Candidate]:
         found = dict(_below(project, "main"))
     remaining = without_called(list(found.values()))
     names = {name: one for name, one in found.items() if one in remaining}
-    training = [one for name, one in names.items() if _TRAINING.search(PurePosixPath(name).stem.lower())]
+    training = [one for name, one in names.items() if _words(name) & _TRAINING]
     if len(training) == 1:
         return training
     for kind in _KINDS:
@@ -49,9 +71,9 @@ def detect(project: Project) -> list[Candidate]:
 
 def _top(project: Project) -> Iterator[tuple[str, Candidate]]:
     for name in script.names(project):
-        if name.endswith(".py") and (_NOT_TRAINING.match(name) or not _does_something(project, name)):
-            continue
-        yield name, script.candidate(project, name)
+        other = _words(name) & _NOT_TRAINING and not _words(name) & _TRAINING
+        if not other and (not name.endswith(".py") or _does_something(project, name)):
+            yield name, script.candidate(project, name)
 
 
 def _below(project: Project, stem: str) -> Iterator[tuple[str, Candidate]]:
@@ -60,6 +82,10 @@ def _below(project: Project, stem: str) -> Iterator[tuple[str, Candidate]]:
         searched = not any(part in _NOT_SEARCHED or part.startswith(".") for part in inside.parts[:-1])
         if len(inside.parts) > 1 and searched and path.suffix.lower() in script.SUFFIXES and path.is_file():
             yield str(inside), script.candidate(project, str(inside))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", PurePosixPath(name).stem.lower()))
 
 
 def _does_something(project: Project, name: str) -> bool:
