@@ -16,6 +16,7 @@ from verbatim_runner.training.families.kubeflow import kubeflow
 from verbatim_runner.training.families.machine import determinism, machine
 from verbatim_runner.training.families.mlflow import mlflow
 from verbatim_runner.training.families.sagemaker import sagemaker
+from verbatim_runner.training.families.trackers import trackers
 from verbatim_runner.training.families.verbatim import verbatim
 from verbatim_runner.training.families.vertex import vertex
 
@@ -64,7 +65,7 @@ class Setting:
 
 
 FAMILIES: tuple[Callable[[Setting], dict[str, str]], ...] = (
-    machine, determinism, verbatim, sagemaker, vertex, azure_ml, mlflow, kubeflow, distributed,
+    machine, determinism, verbatim, sagemaker, vertex, azure_ml, mlflow, kubeflow, distributed, trackers,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from verbatim_runner.training import meter
+from verbatim_runner.training import memory, meter
 from verbatim_runner.training.gpu import GpuMeter
 
 
@@ -63,3 +63,10 @@ def test_the_network_is_counted_without_the_loopback(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(meter, "_NETWORK", table)
     assert meter.network_bytes() == (300, 20)
+
+
+def test_what_all_processes_hold_is_not_what_the_kernel_keeps_of_files(tmp_path, monkeypatch):
+    statistics = tmp_path / "memory.stat"
+    statistics.write_text("anon 300\nfile 9000\nshmem 20\nfile_mapped 5\n")
+    monkeypatch.setattr(memory, "_HELD", ((tmp_path / "none", ("rss",)), (statistics, ("anon", "shmem"))))
+    assert memory.held_memory() == 320

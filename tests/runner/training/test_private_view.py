@@ -10,6 +10,7 @@ import pytest
 
 from verbatim_runner.training import private_view
 from verbatim_runner.training.places import KUBEFLOW_WORKSPACE, SAGEMAKER_BASE
+from verbatim_runner.training.steps import fetch_code
 
 TRAINING = """
     import os, pathlib
@@ -36,15 +37,27 @@ def test_code_that_names_opt_ml_finds_its_data_there_and_leaves_its_model_there(
     result = trainings.run(TRAINING, data={"train": {"rows.csv": "1"}})
     assert result.error is None
     assert [file.path for file in result.outputs.model] == ["model.bin"]
-    assert all("/opt/ml" in warning and "$SAGEMAKER_BASE_DIR" in warning for warning in result.warnings)
+    assert all("gives no process a view" in warning for warning in result.warnings)
 
 
 def test_where_the_system_allows_no_view_the_warning_says_where_the_places_are(trainings, monkeypatch):
     monkeypatch.setattr(private_view, "prefix", lambda _root, _places: None)
     result = trainings.run(TRAINING, data={"train": {"rows.csv": "1"}})
     assert result.error is None
-    assert "/opt/ml or /workspace" in result.warnings[0]
+    assert [("/opt/ml," in warning, "/workspace," in warning) for warning in result.warnings] == [
+        (True, False),
+        (False, True),
+    ]
     assert "$SAGEMAKER_BASE_DIR" in result.warnings[0]
+
+
+def test_a_directory_that_the_machine_uses_itself_is_not_hidden(trainings, monkeypatch, tmp_path):
+    used = tmp_path / "used"
+    (used / "inside").mkdir(parents=True)
+    monkeypatch.setattr(fetch_code, "KUBEFLOW_WORKSPACE", used)
+    result = trainings.run(f"import os\nprint(os.listdir({str(used)!r}))", conf={"model": None})
+    assert trainings.log(result.outputs) == "['inside']\n"
+    assert "this machine has its own" in result.warnings[0]
 
 
 def test_a_view_changes_nothing_but_the_two_places(view):

@@ -11,6 +11,8 @@ from verbatim_runner.training.mentions import mentions
 from verbatim_runner.training.places import KUBEFLOW_WORKSPACE, SAGEMAKER_BASE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from verbatim_runner.training.state import Training
 
 AZURE_ML = "azureml"
@@ -28,7 +30,7 @@ def fetch_code(training: Training) -> None:
     if AZURE_ML in named:
         _make_azure_directories(training)
     if places.base != SAGEMAKER_BASE and named & {str(SAGEMAKER_BASE), str(KUBEFLOW_WORKSPACE)}:
-        _show_places(training)
+        _show_places(training, named)
 
 
 def _named(training: Training) -> set[str]:
@@ -51,18 +53,34 @@ def _make_azure_directories(training: Training) -> None:
             training.context.isolation.give_to_trainer(directory)
 
 
-def _show_places(training: Training) -> None:
-    """Let the command alone see ``/opt/ml`` and ``/workspace``, where the system allows that."""
+def _show_places(training: Training, named: set[str]) -> None:
+    """Let the command alone see ``/opt/ml`` and ``/workspace``, where the system allows that.
+
+    A directory of that name that the machine uses itself stays what it is: the run may lie in it.
+    """
     context, places = training.context, training.places
+    shown = {SAGEMAKER_BASE: places.base, KUBEFLOW_WORKSPACE: places.workspace}
+    free = {place: directory for place, directory in shown.items() if not _is_used(place)}
     root = context.work_dir / "root"
     root.mkdir()
-    shown = {SAGEMAKER_BASE: places.base, KUBEFLOW_WORKSPACE: places.workspace}
-    prefix = private_view.prefix(root, shown)
-    if prefix is None:
-        context.warn(
-            f"the code names {SAGEMAKER_BASE} or {KUBEFLOW_WORKSPACE}, which are there in containers only, as this "
-            f"system gives no process a view of its own; here they are $SAGEMAKER_BASE_DIR and {places.workspace}"
-        )
-        return
-    training.prefix = prefix
-    context.console.say(f"the command sees {SAGEMAKER_BASE} and {KUBEFLOW_WORKSPACE} as its run's own directories")
+    prefix = private_view.prefix(root, free) if free else None
+    training.prefix = prefix or ()
+    for place, directory in shown.items():
+        if prefix is not None and place in free:
+            context.console.say(f"the command sees its run's own directory as {place}")
+        elif str(place) in named:
+            why = "this system gives no process a view of its own" if place in free else "this machine has its own"
+            variable = "$SAGEMAKER_BASE_DIR, " if place == SAGEMAKER_BASE else ""
+            context.warn(
+                f"the code names {place}, which is the run's in containers only, as {why}; "
+                f"here the run's is {variable}{directory}"
+            )
+
+
+def _is_used(place: Path) -> bool:
+    try:
+        return any(place.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
