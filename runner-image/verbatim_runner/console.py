@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from verbatim.errors import PlatformFault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from verbatim.store import LiveWriter
 
 FLUSH_INTERVAL_S = 1.0
@@ -37,7 +39,13 @@ class Console:
 
     def line(self, text: str) -> None:
         """Write one line as it is."""
-        content = f"{text}\n".encode(errors="replace")
+        self.lines((text,))
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Write lines as they are, at once."""
+        content = "".join(f"{text}\n" for text in texts).encode(errors="replace")
+        if not content:
+            return
         with self._lock:
             with suppress(BrokenPipeError):  # nobody listens any more; the stream in the store is still read
                 sys.stdout.buffer.write(content)

@@ -7,6 +7,7 @@ Knows nothing of training: evaluation runs its command through this too. Says wh
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -34,6 +35,9 @@ GRACE_S = 10.0
 TICK_S = 0.05
 DRAIN_S = 2.0
 READ_BYTES = 256 * 1024
+PIPE_BYTES = 1024 * 1024
+DRAIN_INTERVAL_S = 0.005
+"""Between two reads of the pipe: a reader that waits for every line costs the one that prints it dearly."""
 TAIL_LINES = 200
 TAIL_CHARS = 4096
 """Of one line in the tail."""
@@ -205,6 +209,8 @@ class _Command:
     def _start(self, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         isolation = self._context.isolation
         self._read_end, write_end = os.pipe()
+        with suppress(OSError):  # the user's pipes may hold so much already that there is no more
+            fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         try:
             with isolation.as_root():
                 identity = isolation.as_trainer()
@@ -234,8 +240,9 @@ class _Command:
     def _copy_output(self) -> None:
         with self.spool.open("ab", buffering=0) as spool, os.fdopen(self._read_end, "rb", buffering=0) as pipe:
             try:
-                while content := pipe.read(READ_BYTES):
+                while content := pipe.read(PIPE_BYTES):
                     spool.write(content)
+                    time.sleep(DRAIN_INTERVAL_S)
             except OSError as error:
                 self._spool_fault = error
 

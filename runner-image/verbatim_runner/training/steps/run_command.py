@@ -36,7 +36,7 @@ def run_command(training: Training) -> None:
             prefix=training.prefix, on_progress=training.capture.read_progress, on_tick=follower.tick,
         )  # fmt: skip
     finally:
-        training.log.flush()
+        follower.show()
         with suppress(PlatformFault):  # written again with the last points
             training.recorder.flush()
     training.usage = finished.usage
@@ -62,17 +62,24 @@ class _Follower:
 
     def __init__(self, training: Training) -> None:
         self._training = training
+        self._lines: list[str] = []
         self._warned: set[str] = set()
 
     def line(self, text: str) -> None:
         shown = self._training.log.hide(text)
         self._training.log.write(shown)
-        self._training.context.console.line(shown)
+        self._lines.append(shown)
         self._training.capture.read(text)
+
+    def show(self) -> None:
+        """Pass on the lines that came since, at once: one by one would be slower than a training may print."""
+        lines, self._lines = self._lines, []
+        self._training.log.flush()
+        self._training.context.console.lines(lines)
 
     def tick(self) -> None:
         training = self._training
-        training.log.flush()
+        self.show()
         for ticker in training.tickers:
             ticker()
         if training.recorder.flush_if_due():
