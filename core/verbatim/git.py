@@ -41,6 +41,7 @@ _SETTINGS = (
     "safe.directory=*",
     "gc.auto=0",
 )
+_SAYS_NOTHING = frozenset({"", "Please make sure you have the correct access rights", "and the repository exists."})
 _PASSED_ON = (
     "PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -104,7 +105,7 @@ def run(*arguments: str, cwd: Path | None = None, access: Access = PUBLIC, timeo
 def said(stderr: bytes, access: Access = PUBLIC) -> str:
     """Return in one line why git failed, without any credential."""
     text = access.without_secrets(without_credentials(stderr.decode(errors="replace")))
-    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip() not in _SAYS_NOTHING]
     return f"git says: {' '.join(lines[-3:])[-600:]}" if lines else "git failed without a word"
 
 

@@ -94,11 +94,12 @@ class Ground:
         assert (code == 0) == (result.state == "succeeded")
         return result
 
-    def context(self, request: StageRequest) -> StageContext:
+    def context(self, request: StageRequest, secrets: StageSecrets | None = None) -> StageContext:
         """Return a stage's context, for what stages share."""
         work = self.root / "work"
         work.mkdir(exist_ok=True)
-        return StageContext(request, StageSecrets(), self.store, Console(), Isolation(switches=False), work)
+        given = secrets or StageSecrets()
+        return StageContext(request, given, self.store, Console(), Isolation(switches=False), work)
 
 
 @pytest.fixture
