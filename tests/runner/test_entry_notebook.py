@@ -99,6 +99,16 @@ def test_a_notebook_of_an_old_format_without_a_kernels_name_runs(ground, write_t
     assert "ran" in log_of(ground, result.outputs).splitlines()
 
 
+def test_pip_finds_what_is_there_and_installs_nothing_beside_it(ground, write_tree):
+    cell = "!pip install -q six\n!pip install --upgrade pip\nname = 'attrs'\n!pip install $name==1 || echo refused\n"
+    tree = write_tree({"churn.ipynb": notebook("", cell), "requirements.txt": "six\n"})
+    result = run_notebook(ground, tree, {})
+    assert result.error is None, result.error
+    lines = log_of(ground, result.outputs).splitlines()
+    assert "refused" in lines
+    assert any(line.startswith("Requirement already satisfied: pip") for line in lines)
+
+
 def test_a_cell_that_ends_the_notebook_in_good_order_is_no_failure(ground, write_tree):
     tree = write_tree({"churn.ipynb": notebook("", "import sys; sys.exit(0)")})
     assert run_notebook(ground, tree, {}).error is None

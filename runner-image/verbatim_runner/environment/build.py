@@ -120,6 +120,7 @@ def _build(context: StageContext, home: Path, lock: str, interpreter: Interprete
     if not (names_packages_alone(lock) and _build_from_wheels(context, home, sync, interpreter)):
         context.console.say("not all packages have wheels: building them")
         _build_apart(context, home, sync, interpreter)
+    _close_to_pip(context, home)
     context.isolation.give_to_root(home)
     context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
 
@@ -156,6 +157,17 @@ def _build_apart(context: StageContext, home: Path, sync: tuple[str, ...], inter
     with context.isolation.as_root():
         shutil.copytree(built, home, symlinks=True)
         shutil.rmtree(built)
+
+
+def _close_to_pip(context: StageContext, home: Path) -> None:
+    """Let pip, where training calls it, find what is installed and install nothing: other runs share the environment.
+
+    An environment that training makes itself has its own configuration.
+    """
+    with context.isolation.as_root():
+        (home / "pip.conf").unlink(missing_ok=True)  # a package may have left one, or a link
+        with (home / "pip.conf").open("x") as configuration:
+            configuration.write("[install]\nno-index = true\n")
 
 
 def _make_empty(context: StageContext, directory: Path) -> None:
