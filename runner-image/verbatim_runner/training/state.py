@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from verbatim.documents import FileRef
     from verbatim.errors import UserFault
     from verbatim.request import Parameter
+    from verbatim_runner.checkpoints.directory import Kept
+    from verbatim_runner.checkpoints.watch import CheckpointWatch
     from verbatim_runner.environment.build import Environment
     from verbatim_runner.live.server import LiveServer
     from verbatim_runner.metrics.written import WrittenMetrics
@@ -62,7 +64,11 @@ class Training:
         usage: What the command used.
         written: Reads the metrics that the command writes to files.
         mlflow: What it logged through MLflow.
+        kept: Checkpoints that it began with.
+        resumed_from: Whose those are.
+        checkpoint_watch: Keeps checkpoints while it runs.
         fault: Why the command failed, if it did.
+        checkpoints: What it left of them, stored.
         model: The model's files, stored.
         artifacts: Other files, stored.
         log_file: The log, stored.
@@ -92,7 +98,11 @@ class Training:
     usage: Usage = field(init=False)
     written: WrittenMetrics = field(init=False)
     mlflow: MlflowRecord = field(default_factory=MlflowRecord)
+    kept: Kept = field(default_factory=dict)
+    resumed_from: str | None = None
+    checkpoint_watch: CheckpointWatch = field(init=False)
     fault: UserFault | None = None
+    checkpoints: tuple[FileRef, ...] = ()
     model: tuple[FileRef, ...] = ()
     artifacts: tuple[FileRef, ...] = ()
     log_file: FileRef = field(init=False)
