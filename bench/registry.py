@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import overhead
+from bench import metrics, overhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "overhead": overhead.measure,
+    "metrics": metrics.measure,
 }

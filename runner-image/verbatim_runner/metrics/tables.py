@@ -53,18 +53,20 @@ class LightningTableReader:
 
     def __init__(self) -> None:
         self._inside = False
+        self._rows = 0
 
     def read(self, line: str) -> list[Reading] | None:
         """Return a row's number; None where the line is in no such table."""
         if "DataLoader 0" in line and _LIGHTNING.fullmatch(line):
-            self._inside = True
+            self._inside, self._rows = True, 0
             return []
         if not self._inside:
             return None
         cells = line.replace("│", " ").split()
         if len(cells) == 2 and (value := number_of(cells[1])) is not None:
+            self._rows += 1
             return [(cells[0], value, None)]
-        self._inside = bool(_RULE.fullmatch(line))
+        self._inside = self._rows == 0 and bool(_RULE.fullmatch(line))  # a rule after the rows ends them
         return None
 
 
