@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from code_servers import PASSWORD, USER, SshServer, WebServer, make_repository
 from runner.conftest import Ground, served
 
+from verbatim.connections import Connection, login_of
 from verbatim.exit_codes import ExitCode
+from verbatim.spec import PinnedCode
 from verbatim.stage import PrepareOutputs, StageRequest, StageResult, StageSecrets
 from verbatim.store import Store, layout
 
@@ -112,13 +115,13 @@ class Containers:
         self.run(request)
         return self.ground.store.read(layout.stage_result(request.run_id, "prepare", self._tries), StageResult)
 
-    def run(self, request: StageRequest) -> subprocess.CompletedProcess[str]:
+    def run(self, request: StageRequest, secrets: StageSecrets | None = None) -> subprocess.CompletedProcess[str]:
         """Run a stage to its end."""
         there = {"engine": "docker", "store_url": "file:///verbatim/store", "cache_dir": "/verbatim/cache"}
         given = self.ground.root / f"input{request.try_number}"
         given.mkdir()
         (given / "request.json").write_bytes(request.model_copy(update=there).canonical())
-        (given / "secrets.json").write_bytes(StageSecrets().in_clear())
+        (given / "secrets.json").write_bytes((secrets or StageSecrets()).in_clear())
         self.ground.cache.mkdir(exist_ok=True)
         mounts = {"in": given, "store": self.ground.store.local_root, "cache": self.ground.cache}
         command = [
@@ -212,3 +215,24 @@ def test_a_store_of_those_whom_the_users_code_runs_as_is_refused(
     done = containers.run(containers.ground.request("prepare", code=code))
     assert done.returncode == ExitCode.PLATFORM_FAULT
     assert f"the store belongs to {TRAINER}:{TRAINER}" in done.stdout
+
+
+@pytest.mark.parametrize("owner", [0, 12345])
+def test_private_code_is_fetched_in_a_container_whoever_owns_the_store(
+    containers: Containers, web_server: WebServer, ssh_server: SshServer, owner: int
+) -> None:
+    os.chown(containers.ground.store.local_root, owner, owner)
+    over_web = make_repository(web_server.root / "git/churn", {"train.py": "1"})
+    over_ssh = make_repository(ssh_server.root / "churn", {"train.py": "2"})
+    extra = {"private_key": ssh_server.private_key, "known_hosts": ssh_server.known_hosts}
+    sources = (
+        (f"{web_server.url}/git/churn", over_web, Connection("team", "git", USER, PASSWORD)),
+        (f"{ssh_server.url}/churn", over_ssh, Connection("team", "ssh", None, None, extra)),
+    )
+    for try_number, (url, commit, connection) in enumerate(sources, 1):
+        code = PinnedCode(kind="git", url=url, commit=commit, connection="team")
+        request = containers.ground.request("prepare", code=code, try_number=try_number)
+        done = containers.run(request, StageSecrets(logins={"team": login_of(connection)}))
+        result = containers.ground.store.read(layout.stage_result(request.run_id, "prepare", try_number), StageResult)
+        assert isinstance(result.outputs, PrepareOutputs), done.stdout
+        assert result.outputs.code.commit == commit
