@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from verbatim.connections import Connection
+from verbatim.errors import PlatformFault, UserFault
 from verbatim_cli.conf import read_conf, with_absolute_paths
+from verbatim_cli.connections import own_connections, read_connection
 from verbatim_cli.console import human_duration, human_size, sparkline
 
 BASE = Path("/home/me/churn")
@@ -24,6 +27,9 @@ BASE = Path("/home/me/churn")
         ("https://git.example/team/churn.git", "https://git.example/team/churn.git"),
         ("git@git.example:team/churn.git", "git@git.example:team/churn.git"),
         ("file:///srv/repo", "file:///srv/repo"),
+        ("s3://code/churn.zip", "s3://code/churn.zip"),
+        ("../churn.tar.gz", "/home/me/churn.tar.gz"),
+        ("notebooks/fit.ipynb", "/home/me/churn/notebooks/fit.ipynb"),
     ],
 )
 def test_code_is_seen_from_the_conf(given: str, expected: str) -> None:
@@ -67,3 +73,30 @@ def test_a_curve_shows_its_course_and_leaves_gaps() -> None:
 def test_sizes_and_durations_are_for_people() -> None:
     assert [human_size(size) for size in (None, 5, 3_400, 2_500_000)] == ["-", "5 B", "3.4 kB", "2.5 MB"]
     assert [human_duration(seconds) for seconds in (None, 4.21, 75, 3780)] == ["-", "4.2 s", "1 min 15 s", "1 h 03 min"]
+
+
+@pytest.mark.parametrize(
+    ("value", "connection"),
+    [
+        ('{"conn_type": "git", "login": "ada", "password": "p@/", "extra": "{\\"a\\": 1}"}',
+         Connection("team", "git", "ada", "p@/", {"a": 1})),
+        ('{"password": "x", "extra": {"private_key": "k"}}', Connection("team", "generic", None, "x", {"private_key": "k"})),
+        ("https://ada:p%40%2F@git.example/?known_hosts=h", Connection("team", "https", "ada", "p@/", {"known_hosts": "h"})),
+        ("aws://id:key@/?__extra__=%7B%22region_name%22%3A%22eu%22%7D", Connection("team", "aws", "id", "key", {"region_name": "eu"})),
+    ],
+)  # fmt: skip
+def test_a_connection_is_read_from_this_shell(
+    value: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM", value)
+    assert "team" in own_connections()
+    assert read_connection("team") == connection
+
+
+def test_a_connection_that_this_shell_does_not_have_says_how_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlatformFault, match="AIRFLOW_CONN_TEAM"):
+        read_connection("team")
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM", "{canary")
+    with pytest.raises(UserFault) as raised:
+        read_connection("team")
+    assert "canary" not in str(raised.value)

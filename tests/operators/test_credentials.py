@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from verbatim.connections import login_of
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.settings import Connections
-from verbatim_operators.credentials import secrets_for
+from verbatim_operators.credentials import read_connection, secrets_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +69,45 @@ def test_a_connection_that_does_not_fit_is_the_platforms_fault(
     data: dict[str, Any] = {"train": {"s3": {"connection": name, "uri": "s3://lake/train/"}}}
     with pytest.raises(PlatformFault, match=says):
         secrets_for(make_request("extract", data=data), allowing)
+
+
+INDEXES = {"indexes": [{"url": "https://pypi.example/simple/", "connection": "pypi"}]}
+
+
+@pytest.fixture
+def with_logins(settings: PlatformSettings, monkeypatch: pytest.MonkeyPatch) -> PlatformSettings:
+    """Settings that allow a git server's connection and an index's, which Airflow has."""
+    team = {"conn_type": "git", "login": "ada", "password": "hush", "extra": {"private_key": "a\nkey"}}
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(team))
+    monkeypatch.setenv("AIRFLOW_CONN_PYPI", "http://ada:hush-too@pypi.example")
+    return settings.model_copy(update={"connections": Connections(code=("team",), indexes=("pypi",))})
+
+
+@pytest.mark.parametrize(
+    ("stage", "logins"),
+    [("prepare", {"team", "pypi"}), ("validate", {"team"}), ("train", {"pypi"}), ("evaluate", {"pypi"}),
+     ("extract", set()), ("register", set())],
+)  # fmt: skip
+def test_logins_go_to_the_stages_that_fetch_code_or_packages(
+    stage: str, logins: set[str], with_logins: PlatformSettings, make_request: MakeRequest
+) -> None:
+    request = make_request(stage, environment=INDEXES)
+    code = request.spec.code.model_copy(update={"connection": "team"})
+    request = request.model_copy(update={"spec": request.spec.model_copy(update={"code": code})})
+    assert set(secrets_for(request, with_logins).logins) == logins
+
+
+def test_a_login_is_read_with_its_key(with_logins: PlatformSettings) -> None:
+    login = login_of(read_connection("team"))
+    assert (login.username, login.password.get_secret_value()) == ("ada", "hush")
+    assert login.private_key.get_secret_value() == "a\nkey\n"
+
+
+def test_what_is_read_is_masked_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("verbatim_operators.credentials.mask_secret", masked.append)
+    fields = {"conn_type": "git", "login": "ada", "password": "hu/sh", "extra": {"private_key": "-----BEGIN\nabc\ndef"}}
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(fields))
+    read_connection("team")
+    assert {"hu/sh", "hu%2Fsh", "YWRhOmh1L3No", "abc", "def"} <= set(masked)
+    assert not {"", "ada", "-----BEGIN"} & set(masked)

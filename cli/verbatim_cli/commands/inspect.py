@@ -17,6 +17,9 @@ def inspect(
     *,
     ref: Annotated[str | None, typer.Option(metavar="R", help="Branch, tag or commit of a git repository.")] = None,
     subdirectory: Annotated[str, typer.Option(metavar="D", help="The project's directory in the code.")] = ".",
+    connection: Annotated[
+        str | None, typer.Option(metavar="C", help="For private code: AIRFLOW_CONN_C of this shell.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how a project would be started and what it depends on, and why. Nothing of it is run or installed."""
@@ -26,7 +29,7 @@ def inspect(
     from verbatim_cli.conf import with_absolute_paths
     from verbatim_cli.console import print_json
 
-    named = {"url": code, "ref": ref, "subdirectory": subdirectory}
+    named = {"url": code, "ref": ref, "subdirectory": subdirectory, "connection": connection}
     inspection = _inspect(with_absolute_paths({"code": named}, Path.cwd()))
     if as_json:
         print_json(inspection.model_dump(mode="json"))
@@ -41,13 +44,15 @@ def _inspect(conf: dict[str, object]) -> Inspection:
     import threading
     from pathlib import Path
 
+    from verbatim.connections import secrets_for
     from verbatim.documents import now
     from verbatim.ids import new_run_id
     from verbatim.launch import launch_inspection
     from verbatim.pin import pin_request
     from verbatim.spec import Image
-    from verbatim.stage import StageRequest, StageSecrets
+    from verbatim.stage import StageRequest
     from verbatim.store import Store
+    from verbatim_cli.connections import read_connection
     from verbatim_cli.console import plain, stderr
     from verbatim_cli.opening import open_local_settings
 
@@ -56,15 +61,15 @@ def _inspect(conf: dict[str, object]) -> Inspection:
         store = Store(Path(home).as_uri())
         spec = pin_request(
             conf, settings=settings, store=store, image=Image(reference="none", digest="none"), engine="process",
-            moment=now(), warn=warnings.append,
+            moment=now(), warn=warnings.append, read_connection=read_connection,
         )  # fmt: skip
         request = StageRequest(
             run_id=new_run_id(spec.experiment, spec.as_of), stage="prepare", try_number=1, spec=spec,
             store_url=store.url, engine="process", cache_dir=settings.cache_dir,
         )  # fmt: skip
         found = launch_inspection(
-            request, StageSecrets(), zipapp=Path(settings.runner), wheels=settings.wheels,
-            on_line=lambda line: progress.update(plain(line)), stop=threading.Event(),
+            request, secrets_for(request, settings, read_connection), zipapp=Path(settings.runner),
+            wheels=settings.wheels, on_line=lambda line: progress.update(plain(line)), stop=threading.Event(),
         )  # fmt: skip
     return found.model_copy(update={"warnings": (*warnings, *found.warnings)})
 

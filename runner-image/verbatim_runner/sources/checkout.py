@@ -62,8 +62,10 @@ def _access(context: StageContext, code: PinnedCode) -> Iterator[Access]:
     if code.connection is None:
         yield PUBLIC
         return
-    directory = context.work_dir / "login"
-    with lent_access(code.url, context.login(code.connection), directory) as access:
+    directory, login = context.work_dir / "login", context.login(code.connection)
+    if is_ssh_url(code.url) and not login.known_hosts:
+        context.console.say("the server's key is taken as it comes: the connection has no known_hosts or host_key")
+    with lent_access(code.url, login, directory) as access:
         if is_ssh_url(code.url) and context.isolation.switches:
             directory.chmod(0o711)  # still the runner's, so that it can remove what is in it
             for file in access.files:
