@@ -128,7 +128,7 @@ def _number_in(tensor: bytes) -> float | None:
             return float(struct.unpack("<e", struct.pack("<H", number))[0]) if dtype == 19 else float(signed(number))
     if isinstance(whole, int) or len(whole) != struct.calcsize(form):
         return None
-    return float(struct.unpack(form, whole)[0])
+    return single(whole) if form == "<f" else float(struct.unpack(form, whole)[0])
 
 
 def _first_varint(packed: bytes) -> int:

@@ -13,6 +13,8 @@ _MAX_VARINT_BYTES = 10
 _SIGN = 1 << 63
 _DOUBLE = struct.Struct("<d")
 _FLOAT = struct.Struct("<f")
+_LARGEST = 3.4e38
+"""Rounded, a larger one might be no float any more."""
 
 Field = tuple[int, int, "int | bytes"]
 """Number, wire type, and content: a whole number, or bytes (of fixed numbers too)."""
@@ -56,8 +58,10 @@ def double(content: bytes) -> float:
 
 
 def single(content: bytes) -> float:
-    """Return the number of four bytes."""
-    return float(_FLOAT.unpack(content)[0])
+    """Return the number of four bytes: the short one that they were made of, such as 0.7 and not 0.699999988."""
+    exact = float(_FLOAT.unpack(content)[0])
+    short = float(f"{exact:.7g}")
+    return short if abs(short) < _LARGEST and _FLOAT.pack(short) == content else exact
 
 
 def varint(value: int) -> bytes:
