@@ -58,7 +58,7 @@ dependencies:
     project = write_tree({"environment.yml": text, "more.txt": "six\n"})
     found = declared(project)
     assert (found.declared_by, found.requirements) == ("environment.yml", ("scikit-learn==1.4.*", "mlflow>=2.3", "six"))
-    assert any(notice.startswith("cudatoolkit, mkl, pip: left out") for notice in found.notices)
+    assert any(notice.startswith("cudatoolkit, mkl: left out") for notice in found.notices)
     assert any("write graphviz into apt.txt" in notice for notice in found.notices)
     demand = find_python(Project(project, project), ENTRY)
     assert demand is not None

@@ -115,6 +115,9 @@ def test_another_language_imports_nothing(write_tree):
     ("import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', '-q', 'six==1.16'])\n",
      ("pip", "six==1.16")),
     ("import os\nos.system('pip install --upgrade six idna')\n", ("idna", "pip", "six")),
+    ("message = 'please pip install torch'\n", ()),
+    ("import os\nos.system('pip install six && pip install idna')\n", ("idna", "pip", "six")),
+    ("import dask.dataframe\nfrom dask.distributed import Client\n", ("dask[dataframe]", "distributed")),
 ])  # fmt: skip
 def test_an_import_counts_unless_training_can_do_without_it(write_tree, code, requirements):
     assert declared(write_tree({"train.py": code})).requirements == requirements

@@ -70,10 +70,10 @@ NO_PYTHON_PACKAGES = frozenset({
     "mkl", "mkl-devel", "mkl-include", "mpc", "mpfr", "mpi", "mpich", "mysql-common", "mysql-libs", "mutex", "nccl",
     "ncurses", "nettle", "ninja-base", "nodejs", "nomkl", "nspr", "nss", "numactl", "openblas", "openblas-devel",
     "openh264", "openjpeg", "openldap", "openmp", "openmpi", "openssl", "orc", "p11-kit", "pango", "pcre", "pcre2",
-    "pip", "pixman", "pkg-config", "popt", "protobuf-cpp", "pthread-stubs", "pytorch-cuda", "pytorch-mutex", "qt",
-    "qt-main", "qt-webengine", "re2", "readline", "s2n", "sccache", "sed", "setuptools", "sleef", "snappy-c",
+    "pixman", "pkg-config", "popt", "protobuf-cpp", "pthread-stubs", "pytorch-cuda", "pytorch-mutex", "qt",
+    "qt-main", "qt-webengine", "re2", "readline", "s2n", "sccache", "sed", "sleef", "snappy-c",
     "sqlite", "suitesparse", "sysroot_linux-64", "tbb", "tesseract-data", "tk", "tbb4py", "tini", "unixodbc",
-    "util-linux", "vc", "vs2015_runtime", "wheel", "wrapt-c", "x264", "x265", "xerces-c", "xorg-libxau", "xz",
+    "util-linux", "vc", "vs2015_runtime", "wrapt-c", "x264", "x265", "xerces-c", "xorg-libxau", "xz",
     "yaml", "yaml-cpp", "zeromq", "zfp", "zlib", "zlib-ng", "zstd", "blosc-c", "unzip", "zip", "wget-bin",
     "python_abi", "perl", "pandoc", "vcredist", "ucrt", "vc14_runtime",
 })  # fmt: skip
@@ -121,7 +121,7 @@ def conda_requirement(spec: str) -> tuple[str | None, str | None]:
         spec: As in an environment file, such as ``conda-forge::numpy=1.19=py38h``.
     """
     name, version = split_spec(spec)
-    if name == "python":
+    if name in {"python", "pip", "setuptools", "wheel"}:
         return None, None
     if name in PYPI_NAMES:
         return f"{PYPI_NAMES[name]}{version}", f"{name} of conda is taken as {PYPI_NAMES[name]} of PyPI"

@@ -25,7 +25,10 @@ _MAX_TEXT_CHARS = 500
 _MAGIC = re.compile(r"^\s*([%!?]|[\w.]+\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*)[\w, ]+=\s*[%!].*$")
 _CELLS_OF_OTHER_LANGUAGES = re.compile(r"^%%(?!time\b|timeit\b|capture\b|prun\b|memit\b)")
-_PIP_INSTALL = re.compile(r"(?:^|[\s;&!%/}])pip3?\s+install\s+(?P<arguments>[^\n]+)")
+_PIP_INSTALL = re.compile(r"(?:^|[\s;&!%/}])pip3?\s+install\s+(?P<arguments>(?:(?!&&|\|\||;\s)[^\n])+)")
+_RUNS_COMMANDS = frozenset({
+    "call", "check_call", "check_output", "getoutput", "getstatusoutput", "popen", "Popen", "run", "system",
+})  # fmt: skip
 _PLAIN_IMPORT = re.compile(
     r"^(?:from\s+(?P<whole>[\w.]+)\s+import\s+(?P<name>\w+)|import\s+(?P<module>[\w.]+))", re.MULTILINE
 )
@@ -137,7 +140,10 @@ def _note(node: ast.AST, found: Source) -> None:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= _MAX_TEXT_CHARS:
         if len(node.value.encode(errors="replace")) <= _MAX_NAME_BYTES:
             found.texts.add(node.value)
-        _add_installs(node.value, found)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _RUNS_COMMANDS:
+        for argument in node.args:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                _add_installs(argument.value, found)
 
 
 def _is_optional(node: ast.Try) -> bool:
