@@ -174,7 +174,8 @@ def _run(training: Training, argv: list[str]) -> int:
             identity = isolation.as_trainer()
             if identity and sys.stdin.isatty():  # so that /dev/tty's own name can be opened
                 os.fchown(sys.stdin.fileno(), identity["user"], -1)
-            process = subprocess.Popen(argv, cwd=training.project, env=_variables(training), **identity)
+            command = [*training.prefix, *argv]
+            process = subprocess.Popen(command, cwd=training.project, env=_variables(training), **identity)
     except PermissionError:
         training.context.console.say(f"{argv[0]} cannot be executed")
         return NOT_EXECUTABLE

@@ -26,6 +26,8 @@ MNT_DETACH = 2
 """Of ``mount`` and ``umount2``, see linux/mount.h and sys/mount.h."""
 
 PROBE_TIMEOUT_S = 30.0
+NOT_FOUND = 127
+"""A shell's exit code for a command that it cannot start."""
 
 
 def prefix(root: Path, places: Mapping[Path, Path]) -> tuple[str, ...] | None:
@@ -59,7 +61,11 @@ def main(arguments: list[str]) -> None:
     _call("pivot_root", b".", b".")  # pivot_root(2): the old root comes to lie over the new one, and is taken away
     _call("umount2", b".", MNT_DETACH)
     os.chdir(cwd)
-    os.execvp(command[0], command)  # noqa: S606 - the user's command
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - the user's command
+    except OSError as error:
+        print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
+        sys.exit(NOT_FOUND)
 
 
 def _leave_namespaces() -> None:
