@@ -160,7 +160,7 @@ def test_a_path_that_is_a_uri_is_fetched(ground, write_tree):
 @pytest.mark.parametrize(("value", "said"), [
     ("s3://bucket/x.csv", "channel"),
     ("gone.csv", "that is there"),
-    ("http://user:hunter2@127.0.0.1:9/x?sign=hunter2", "127.0.0.1:9/x cannot be fetched"),
+    ("http://127.0.0.1:9/x?sign=hunter2", "127.0.0.1:9/x cannot be fetched: "),
 ])  # fmt: skip
 def test_a_path_that_cannot_be_had_names_its_parameter_and_no_secret(ground, write_tree, value, said):
     result = run_project(ground, write_tree(FILES), {"parameters": {"data": value}})

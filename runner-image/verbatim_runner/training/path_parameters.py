@@ -6,7 +6,11 @@ the training itself.
 
 from __future__ import annotations
 
+import http.client
 import os
+import shutil
+import urllib.error
+import urllib.request
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -67,21 +71,19 @@ def _local(uri: str, project: Path, field: str) -> Path:
 
 
 def _fetch(uri: str, directory: Path, field: str) -> Path:
-    import requests
-
     directory.mkdir(parents=True)
     file = directory / (PurePosixPath(unquote(urlsplit(uri).path)).name or "file")
     shown = _shown(uri)
     try:
-        with requests.get(uri, stream=True, timeout=TIMEOUT_S) as answer, file.open("wb") as out:
-            if answer.status_code >= 500:
-                raise PlatformFault(f"{shown} answers {answer.status_code} {answer.reason}", field=field)
-            if not answer.ok:
-                raise UserFault(f"{shown} answers {answer.status_code} {answer.reason}", field=field)
-            for chunk in answer.iter_content(CHUNK_BYTES):
-                out.write(chunk)
-    except requests.RequestException as error:
-        raise PlatformFault(f"{shown} cannot be fetched ({type(error).__name__})", field=field) from None
+        with urllib.request.urlopen(uri, timeout=TIMEOUT_S) as answer, file.open("wb") as out:  # noqa: S310 - see above
+            shutil.copyfileobj(answer, out, CHUNK_BYTES)
+    except urllib.error.HTTPError as error:
+        error.close()
+        fault = PlatformFault if error.code == 429 or error.code >= 500 else UserFault
+        raise fault(f"{shown} cannot be fetched: the server answers {error.code}", field=field) from None
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise PlatformFault(f"{shown} cannot be fetched: {reason}", field=field) from None
     return file
 
 
