@@ -69,6 +69,7 @@ def test_every_command_has_a_help(offline: Commands) -> None:
         "status",
         "submit",
         "run",
+        "inspect",
         "runs",
         "show",
         "metrics",
