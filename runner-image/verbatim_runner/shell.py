@@ -193,7 +193,7 @@ def _run(training: Training, argv: list[str]) -> int:
 
 def _variables(training: Training) -> dict[str, str]:
     """Return training's variables, a prompt, and where nothing is installed, how packages are reached."""
-    own = {"TERM": os.environ.get("TERM", "dumb"), "PS1": rf"({training.context.request.run_id}) \w \$ "}
+    own = {"TERM": os.environ.get("TERM", "dumb"), "PS1": rf"({training.context.request.run_id}) \W \$ "}
     if training.environment.packages == 0:
         named = (*INDEXES, *AUTHORITIES, FIND_LINKS)
         own |= {name: os.environ[name] for name in named if name in os.environ}
