@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
 from verbatim import git
 from verbatim.errors import UserFault
+from verbatim.links import leads_out
 from verbatim.paths import exists
 
 if TYPE_CHECKING:
@@ -281,11 +282,7 @@ def _check_path(name: str) -> None:
 
 
 def _check_link(name: str, link: str) -> None:
-    """Allow ``..`` only at a link's beginning, no deeper than the link lies: so it stays inside whatever it passes."""
-    parts = PurePosixPath(link).parts
-    ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
-    depth = len(PurePosixPath(name).parts) - 1
-    if PurePosixPath(link).is_absolute() or ups > depth or ".." in parts[ups:] or "\0" in link:
+    if leads_out(name, link):
         raise UserFault(f"the link {name!r} to {link!r} leads out of the code, or cannot be told to stay in it")
 
 

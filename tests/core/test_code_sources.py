@@ -460,3 +460,24 @@ def test_a_dirty_work_tree_is_taken_as_it_is_and_says_so(desk: Desk, tmp_path: P
     assert (code.commit, code.dirty, desk.files(code)["train.py"]) == (head, True, "print(2)\n")
     assert int(code.committed_at.timestamp()) == int(git(tmp_path / "churn", "log", "-1", "--format=%ct"))
     assert f"differs from its commit {head[:12]}" in desk.warnings[0]
+
+
+def test_a_link_out_of_a_directory_is_left_out_and_told(desk: Desk, tmp_path: Path) -> None:
+    churn = tree_of(tmp_path / "churn", FILES)
+    (churn / "lake").symlink_to("/srv/lake")
+    (churn / "pkg/up.py").symlink_to("../train.py")
+    head = make_repository(churn, {})
+    code = desk.pin(churn)
+    assert set(desk.files(code)) == {*FILES, "pkg/up.py"}
+    assert (code.commit, code.dirty) == (head, False)
+    assert "lake → /srv/lake" in desk.warnings[0]
+
+
+def test_a_link_to_what_lies_above_a_project_brings_the_work_tree(desk: Desk, tmp_path: Path) -> None:
+    tree_of(tmp_path / "repo", {"shared.py": "1\n", "churn/train.py": "import shared\n"})
+    (tmp_path / "repo/churn/shared.py").symlink_to("../shared.py")
+    (tmp_path / "repo/lake").symlink_to("/srv/lake")
+    make_repository(tmp_path / "repo", {})
+    code = desk.pin(tmp_path / "repo/churn")
+    assert code.subdirectory == "churn"
+    assert desk.files(code) == {"shared.py": "1\n", "churn/train.py": "import shared\n", "churn/shared.py": "1\n"}

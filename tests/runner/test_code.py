@@ -185,3 +185,11 @@ def test_nothing_of_a_fetched_repository_is_run(fetch: Fetching, tmp_path: Path)
         git(tmp_path / "churn", "config", key, value)
     fetch(f"file://{tmp_path}/churn", head)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_link_out_of_the_repository_is_left_out_with_a_warning(fetch: Fetching, tmp_path: Path) -> None:
+    make_repository(tmp_path / "churn", {"train.py": ""})
+    (tmp_path / "churn/lake").symlink_to("/srv/lake")
+    code = fetch(f"file://{tmp_path}/churn", commit(tmp_path / "churn", {}))
+    assert fetch.files(code) == ["train.py"]
+    assert "lake → /srv/lake" in fetch.warnings[0]

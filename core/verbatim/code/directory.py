@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verbatim.code.extent import Extent, alone, warn_of_ignored, with_surroundings
+from verbatim.code.extent import Extent, alone, with_surroundings
 from verbatim.code.pinning import demand, scratch_directory
 from verbatim.code.places import ARCHIVES, SCRIPTS, is_local
 from verbatim.code.weight import weigh
@@ -61,7 +61,7 @@ def keep(pinning: Pinning, extent: Extent) -> PinnedCode:
         PlatformFault: The store does not answer.
     """
     weigh(extent.root, extent.files, pinning.warn)
-    warn_of_ignored(pinning, extent)
+    extent.warn(pinning.warn)
     with scratch_directory() as scratch:
         archive = scratch / "code.tar"
         pack_tree(extent.root, extent.files, archive)

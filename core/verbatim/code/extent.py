@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from verbatim.code.ignore import NAME, read_ignore
 from verbatim.code.places import is_nobodys_project
 from verbatim.code.weight import bytes_of
+from verbatim.links import leading_out, words_for
 from verbatim.paths import exists
 from verbatim.tree import list_tree
 
@@ -43,13 +44,27 @@ class Extent:
         root: The directory of the whole tree.
         subdirectory: The project's directory in it.
         files: Relative POSIX paths of the files and links that are taken.
-        leaves_out: Whether a path below the root is left out by a .dockerignore.
+        ignored: Those that a .dockerignore leaves out.
+        links_out: Links that are left out, since they lead out of the tree, and where to.
     """
 
     root: Path
     subdirectory: str
     files: tuple[str, ...]
-    leaves_out: Callable[[str], bool]
+    ignored: frozenset[str]
+    links_out: dict[str, str]
+
+    def leaves_out(self, name: str) -> bool:
+        """Return whether a path below the root is left out on purpose."""
+        return name in self.ignored or name in self.links_out
+
+    def warn(self, warn: Callable[[str], None]) -> None:
+        """Say what is left out, except by .gitignore."""
+        if self.ignored:
+            shown = ", ".join(sorted(self.ignored)[:3]) + (", …" if len(self.ignored) > 3 else "")
+            warn(f"{NAME} leaves out {len(self.ignored)} of the code's files: {shown}")
+        if self.links_out:
+            warn(words_for(self.links_out))
 
 
 def alone(directory: Path) -> Extent:
@@ -58,9 +73,14 @@ def alone(directory: Path) -> Extent:
     Raises:
         UserFault: A part of the directory cannot be read.
     """
-    leaves_out = read_ignore(directory)
-    files = tuple(name for name in list_tree(directory) if not leaves_out(name))
-    return Extent(directory, ".", files, leaves_out)
+    listed, leaves_out = list_tree(directory), read_ignore(directory)
+    return _extent(directory, ".", listed, frozenset(filter(leaves_out, listed)))
+
+
+def _extent(root: Path, subdirectory: str, listed: list[str], ignored: frozenset[str]) -> Extent:
+    links_out = leading_out(root, [name for name in listed if name not in ignored])
+    files = (name for name in listed if name not in ignored and name not in links_out)
+    return Extent(root, subdirectory, tuple(files), ignored, links_out)
 
 
 def with_surroundings(pinning: Pinning, directory: Path) -> Extent:
@@ -96,25 +116,13 @@ def fits(extent: Extent) -> bool:
     return len(extent.files) <= MAX_SURROUNDINGS_FILES and bytes_of(extent.root, extent.files) <= MAX_SURROUNDINGS_BYTES
 
 
-def warn_of_ignored(pinning: Pinning, extent: Extent) -> None:
-    """Say what a .dockerignore leaves out."""
-    left_out = [name for name in list_tree(extent.root) if extent.leaves_out(name)]
-    if left_out:
-        shown = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
-        pinning.warn(f"{NAME} leaves out {len(left_out)} of the code's files: {shown}")
-
-
 def _whole(top: Path, own: Extent) -> Extent:
     """Return the whole work tree, with the project as it is taken by itself also where git ignores it."""
     subdirectory = own.root.relative_to(top).as_posix()
-    leaves_out_above, prefix = read_ignore(top), f"{subdirectory}/"
-
-    def leaves_out(name: str) -> bool:
-        return own.leaves_out(name.removeprefix(prefix)) if name.startswith(prefix) else leaves_out_above(name)
-
-    above = (name for name in list_tree(top) if not name.startswith(prefix) and not leaves_out_above(name))
-    files = (*above, *(f"{prefix}{name}" for name in own.files))
-    return Extent(top, subdirectory, files, leaves_out)
+    prefix, leaves_out = f"{subdirectory}/", read_ignore(top)
+    above = [name for name in list_tree(top) if not name.startswith(prefix)]
+    taken, ignored = ([f"{prefix}{name}" for name in names] for names in ((*own.files, *own.links_out), own.ignored))
+    return _extent(top, subdirectory, [*above, *taken], frozenset((*filter(leaves_out, above), *ignored)))
 
 
 def _work_tree_top(directory: Path) -> Path | None:
@@ -125,6 +133,8 @@ def _work_tree_top(directory: Path) -> Path | None:
 
 
 def _looks_up(extent: Extent) -> bool:
+    if any(not link.startswith("/") for link in extent.links_out.values()):
+        return True
     return any(_LOOKS_UP.search(_source(extent.root / name)) for name in extent.files if _is_source(name))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.code.contents import contents_of
 from verbatim.errors import ContractError, NotFound
+from verbatim.links import leading_out, words_for
 from verbatim.stage import CodeRef
 from verbatim.store import layout
 from verbatim.tree import pack_tree, walk_tree
@@ -72,7 +73,10 @@ def _of_commit(context: StageContext) -> CodeRef:
 def _fetched(context: StageContext) -> CodeRef:
     checkout, archive = context.work_dir / "checkout", context.work_dir / "code.tar"
     committed_at = fetch_checkout(context, checkout)
-    pack_tree(checkout, walk_tree(checkout), archive)
+    files = walk_tree(checkout)
+    if links := leading_out(checkout, files):
+        context.warn(words_for(links))
+    pack_tree(checkout, [name for name in files if name not in links], archive)
     stored, contents = context.store.put_file(archive), contents_of(archive)
     archive.unlink()
     return CodeRef(
