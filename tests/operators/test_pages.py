@@ -46,6 +46,12 @@ def test_a_long_curve_is_thinned_and_keeps_its_last_value() -> None:
     assert curve.last == 49_999
 
 
+def test_a_metric_that_another_source_took_over_is_drawn_from_there_on() -> None:
+    said = [("text", 9), ("text", 8), ("mlflow", 1), ("mlflow", 2)]
+    (curve,) = curves(MetricPoint(name="auc", value=value, time=0.0, source=source) for source, value in said)
+    assert (curve.count, curve.first, curve.high) == (2, 1, 2)
+
+
 @pytest.fixture
 def app(settings: PlatformSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FastAPI:
     """The pages over a catalog that has one run, which failed."""

@@ -42,9 +42,16 @@ class Curve:
 
 
 def curves(points: Iterable[MetricPoint]) -> list[Curve]:
-    """Return the curves of the metrics that have at least two finite values; of long ones every n-th value is drawn."""
+    """Return the curves of the metrics that have at least two finite values; of long ones every n-th value is drawn.
+
+    A metric that another source took over (see docs/metrics.md, Several sources) is drawn from there on.
+    """
     series: dict[str, list[float]] = defaultdict(list)
+    sources: dict[str, str] = {}
     for point in points:
+        if sources.setdefault(point.name, point.source) != point.source:
+            sources[point.name] = point.source
+            series[point.name].clear()
         if math.isfinite(point.value):
             series[point.name].append(point.value)
     return [_curve(name, values) for name, values in sorted(series.items()) if len(values) > 1][:_MAX_CURVES]

@@ -10,7 +10,7 @@ from verbatim.errors import PlatformFault
 from verbatim.metrics import MetricPoint
 from verbatim.store import LiveReader, LiveWriter, Store
 from verbatim_runner.console import Console
-from verbatim_runner.metrics.files import JsonLinesFile, open_beneath, read_metrics_json
+from verbatim_runner.metrics.files import HypertuneFile, JsonLinesFile, open_beneath, read_metrics_json
 from verbatim_runner.metrics.json_lines import JsonReader
 from verbatim_runner.metrics.recorder import KEPT_POINTS, Recorder
 from verbatim_runner.metrics.text import TextReader, plain
@@ -121,6 +121,43 @@ def test_a_summary_is_over_finite_values_and_keeps_the_last_of_all():
     assert (name, step, math.isnan(value)) == ("loss", 1, True)
 
 
+def test_the_first_source_to_report_a_metric_has_it():
+    recorder = Recorder(_Outage())
+    recorder.add([("loss", 0.5, 1)], "mlflow")
+    recorder.add([("loss", 0.4, 1)], "tensorboard")
+    recorder.add([("loss", 0.3, 2)], "text")
+    assert recorder.summaries()["loss"].last == 0.5
+    assert recorder.count == 1
+
+
+def test_what_was_guessed_from_text_yields_to_what_was_reported():
+    recorder = Recorder(_Outage())
+    recorder.add([("auc", 0.9, None)], "text")
+    recorder.add([("auc", 0.9012, 3)], "mlflow")
+    recorder.add([("auc", 0.8, None)], "text")
+    summary = recorder.summaries()["auc"]
+    assert (summary.last, summary.min, summary.count) == (0.9012, 0.9012, 1)
+
+
+def test_a_metric_that_the_conf_defines_is_read_by_its_pattern_alone():
+    recorder = Recorder(_Outage(), defined={"auc"})
+    for source in ("text", "mlflow", "http"):
+        recorder.add([("auc", 0.1, None)], source)
+    assert recorder.summaries() == {}
+    recorder.add([("auc", 0.9, None)], "regex")
+    assert recorder.summaries()["auc"].last == 0.9
+
+
+def test_a_point_keeps_its_own_time_and_one_that_is_no_time_is_now(store):
+    recorder = Recorder(LiveWriter(store, "points", 1, "jsonl"))
+    recorder.add_dated([("loss", 0.5, 1, 1700000000.5), ("acc", 0.5, 1, math.nan)], "tensorboard")
+    recorder.flush()
+    lines = b"".join(LiveReader(store, "points").read_new()).splitlines()
+    loss, acc = (MetricPoint.parse(line, source="points") for line in lines)
+    assert loss.time == 1700000000.5
+    assert acc.time > loss.time
+
+
 def test_only_the_latest_points_are_kept_in_memory():
     recorder = Recorder(_Outage())
     recorder.add((("loss", float(step), step) for step in range(KEPT_POINTS + 10)), "text")
@@ -172,6 +209,29 @@ def test_a_growing_file_is_read_once_and_only_by_whole_lines(tmp_path):
 def test_a_metrics_file_may_hold_a_list(tmp_path):
     (tmp_path / "metrics.json").write_text('[{"epoch": 1, "auc": 0.5}, {"epoch": 2, "auc": 0.6}, 3]')
     assert read_metrics_json(tmp_path, "metrics.json") == [("auc", 0.5, 1), ("auc", 0.6, 2)]
+
+
+def test_a_metrics_file_may_hold_objects_in_objects(tmp_path):
+    (tmp_path / "metrics.json").write_text(
+        '{"step": 2, "test": {"auc": 0.5, "by": {"class a": 1}}, "metrics": {"f1": 0.6}}'
+    )
+    readings = read_metrics_json(tmp_path, "metrics.json")
+    assert sorted(readings) == [("f1", 0.6, 2), ("test/auc", 0.5, 2), ("test/by/class a", 1.0, 2)]
+
+
+def test_hypertunes_file_is_read_although_it_is_written_anew_each_time(tmp_path):
+    # cloudml-hypertune 0.1.0: the last hundred reports, values as texts
+    report = (
+        '{{"checkpoint_path": "", "global_step": "{0}", "auc": "{1}", "timestamp": 170000000{0}.5, "trial": "0"}}\n'
+    )
+    file, path = HypertuneFile(tmp_path, "output.metrics"), tmp_path / "output.metrics"
+    assert file.read_new() == []
+    path.write_text(report.format(1, 0.5))
+    assert file.read_new() == [("auc", 0.5, 1, 1700000001.5)]
+    path.write_text(report.format(1, 0.5) + report.format(2, "inf") + '{"half')
+    assert file.read_new() == [("auc", math.inf, 2, 1700000002.5)]
+    path.write_text(report.format(2, "inf") + report.format(3, 0.25) + "[]\n")
+    assert file.read_rest() == [("auc", 0.25, 3, 1700000003.5)]
 
 
 def test_a_file_behind_a_link_is_not_opened(tmp_path):
