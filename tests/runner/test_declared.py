@@ -98,3 +98,26 @@ def test_a_project_without_imports_has_no_dependencies(write_tree):
 def test_a_pyproject_that_is_no_toml_is_the_users_fault(write_tree):
     with pytest.raises(UserFault, match=r"pyproject\.toml"):
         declared(write_tree({"pyproject.toml": "[project\n"}))
+
+
+@pytest.mark.parametrize(("file", "text"), [
+    ("uv.lock", "package = 1\n"),
+    ("uv.lock", "[[package]]\nversion = '1'\n"),
+    ("poetry.lock", "package = ['six']\n"),
+    ("Pipfile.lock", '{"default": ["six"]}'),
+    ("Pipfile.lock", "[]"),
+    ("pdm.lock", "[[package]]\nversion = 1\n"),
+    ("pyproject.toml", "project = 'x'\n"),
+    ("pyproject.toml", "[project]\ndependencies = 1\n"),
+    ("pyproject.toml", "[project]\ndependencies = ['six and more']\n"),
+    ("pyproject.toml", "[tool.poetry]\ndependencies = ['six']\n"),
+    ("pyproject.toml", "[project]\ndependencies = 'six'\n"),
+    ("conda.yaml", "dependencies: {six: 1}\n"),
+    ("conda.yaml", "dependencies: [pip: six]\n"),
+    ("python_env.yaml", "dependencies: six\n"),
+    ("Pipfile", "packages = ['six']\n"),
+    ("train.py", "# /// script\n# dependencies = 1\n# ///\n"),
+])  # fmt: skip
+def test_a_file_of_another_form_than_its_tool_writes_is_the_users_fault(write_tree, file, text):
+    with pytest.raises(UserFault):
+        declared(write_tree({file: text}))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 from verbatim_runner.environment.declared.conda_names import conda_requirement, has_no_equivalent, split_spec
 from verbatim_runner.environment.declared.interface import Declaration
 from verbatim_runner.environment.declared.requirements_file import read_requirement_lines
 from verbatim_runner.environment.declared.system_packages import find_system_packages
-from verbatim_runner.environment.declared.yaml_file import read_yaml
+from verbatim_runner.environment.declared.yaml_file import list_in, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def declaration_of(file: Path, project: Project, *, declared_by: str) -> Declara
     Raises:
         UserFault: It is not YAML, or names a package that is not to be had from PyPI.
     """
-    specs, pip_lines = _dependencies(read_yaml(file))
+    specs, pip_lines = _dependencies(file)
     _refuse_what_is_not_there(specs, file, project)
     requirements, notices = [], []
     for spec in (spec for spec in specs if not has_no_equivalent(spec)):
@@ -65,16 +65,16 @@ def python_of(file: Path) -> str | None:
     Raises:
         UserFault: It is not YAML.
     """
-    specs, _ = _dependencies(read_yaml(file))
+    specs, _ = _dependencies(file)
     return next((version for name, version in map(split_spec, specs) if name == "python" and version), None)
 
 
-def _dependencies(content: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _dependencies(file: Path) -> tuple[list[str], list[str]]:
     """Return the packages of conda, and the lines of the pip section."""
     specs, pip_lines = [], []
-    for dependency in content.get("dependencies") or ():
+    for dependency in list_in(read_yaml(file), "dependencies", file):
         if isinstance(dependency, dict):
-            pip_lines += [str(line) for line in dependency.get("pip") or ()]
+            pip_lines += [str(line) for line in list_in(dependency, "pip", file)]
         elif str(dependency).strip():
             specs.append(str(dependency))
     return specs, pip_lines

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 from verbatim_runner.environment.declared import conda, python_env, requirements
-from verbatim_runner.environment.declared.yaml_file import read_yaml
+from verbatim_runner.environment.declared.yaml_file import list_in, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,5 +52,5 @@ def is_conda(file: Path) -> bool:
     content = read_yaml(file)
     if "python" in content or "build_dependencies" in content:
         return False
-    has_pip = any(isinstance(part, dict) for part in content.get("dependencies") or ())
+    has_pip = any(isinstance(part, dict) for part in list_in(content, "dependencies", file))
     return has_pip or "channels" in content or "python_env" not in file.name

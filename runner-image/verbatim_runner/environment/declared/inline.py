@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verbatim.errors import UserFault
 from verbatim_runner.environment.declared.interface import Declaration
 from verbatim_runner.environment.declared.requirements_file import decode
+from verbatim_runner.environment.declared.toml_file import texts_in
 
 if TYPE_CHECKING:
     from verbatim.stage import Entry
@@ -28,8 +29,8 @@ def detect(project: Project, entry: Entry) -> Declaration | None:
     if not found:
         return None
     script, metadata = found
-    lines = tuple(str(line) for line in metadata.get("dependencies", ()))
-    return Declaration(declared_by=f"{script} (inline metadata)", requirements=lines)
+    lines = texts_in(metadata, "dependencies", script)
+    return Declaration(declared_by=f"{script} (inline metadata)", requirements=tuple(lines))
 
 
 def read_metadata(project: Project, entry: Entry) -> tuple[str, dict[str, Any]] | None:

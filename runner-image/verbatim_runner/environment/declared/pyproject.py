@@ -17,7 +17,7 @@ from verbatim_runner.environment.declared.lock_graph import index_lines
 from verbatim_runner.environment.declared.poetry import git_url, requirement_lines
 from verbatim_runner.environment.declared.requirements_file import decode
 from verbatim_runner.environment.declared.setup_script import read_install_requires
-from verbatim_runner.environment.declared.toml_file import read_toml
+from verbatim_runner.environment.declared.toml_file import read_toml, texts_in
 
 if TYPE_CHECKING:
     from verbatim.stage import Entry
@@ -59,7 +59,7 @@ def _of_project(table: dict[str, Any], tool: dict[str, Any]) -> Declaration:
     uv = tool.get("uv", {})
     # An index that is "explicit" is for the packages that name it as their source, most often builds of torch.
     indexes = index_lines(index.get("url", "") for index in uv.get("index", []) if not index.get("explicit"))
-    lines = (_from_source(line, uv.get("sources", {})) for line in table.get("dependencies", []))
+    lines = (_from_source(line, uv.get("sources", {})) for line in texts_in(table, "dependencies", "pyproject.toml"))
     return Declaration(declared_by="pyproject.toml", requirements=(*indexes.splitlines(), *filter(None, lines)))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from verbatim_runner.environment.declared.interface import Declaration
 from verbatim_runner.environment.declared.requirements_file import read_requirement_lines
-from verbatim_runner.environment.declared.yaml_file import read_yaml
+from verbatim_runner.environment.declared.yaml_file import list_in, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def declaration_of(file: Path, project: Project, *, declared_by: str) -> Declara
         UserFault: It is not YAML, or includes a file that the code does not have.
     """
     content = read_yaml(file)
-    lines = [str(line) for key in ("build_dependencies", "dependencies") for line in content.get(key) or ()]
+    lines = [str(line) for key in ("build_dependencies", "dependencies") for line in list_in(content, key, file)]
     wanted = [line for line in lines if not line.strip().startswith(_OF_EVERY_ENVIRONMENT)]
     listing = read_requirement_lines(wanted, file, project)
     return Declaration(

@@ -33,7 +33,7 @@ _IN_REQUIREMENTS = re.compile(r"^python\s*(?P<version>[<>=!~].*?)\s*(?:#.*)?$", 
 _IN_SETUP = re.compile(r"python_requires\s*=\s*[\"']([^\"']+)[\"']")
 
 
-def find_python(project: Project, entry: Entry) -> PythonDemand | None:
+def detect(project: Project, entry: Entry) -> PythonDemand | None:
     """Return the interpreter that the project demands, by the first file that names one.
 
     Args:

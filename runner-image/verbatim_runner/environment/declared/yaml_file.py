@@ -26,3 +26,15 @@ def read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserFault(f"expected a mapping in {file.name}, such as dependencies: [...]", field="code")
     return content
+
+
+def list_in(content: dict[str, Any], key: str, file: Path) -> list[Any]:
+    """Return the list that a mapping has under a key; an empty one if it has nothing there.
+
+    Raises:
+        UserFault: There is something else.
+    """
+    found = content.get(key) or []
+    if not isinstance(found, list):
+        raise UserFault(f"expected a list under {key} in {file.name}, such as {key}: [numpy]", field="code")
+    return found
