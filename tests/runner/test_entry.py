@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_the_entry_point_names_any_way_to_start(entry_of, name, argv):
     assert entry_of(files, entry_point=name).argv == argv
 
 
-@pytest.mark.parametrize("name", ["fit", "../outside.py", "-c", "jobs"])
+@pytest.mark.parametrize("name", ["fit", "../outside.py", "-c", "jobs", "nul\0.py", "long" * 1000])
 def test_an_entry_point_that_is_none_is_refused_with_those_that_are(entry_of, name):
     with pytest.raises(UserFault) as caught:
         entry_of({"train.py": "", "jobs/x.py": "", "Makefile": "clean:\n\ttrue\n", "MLproject": ML}, entry_point=name)
@@ -234,3 +235,21 @@ def test_a_notebook_that_cannot_be_executed_says_why(entry_of, content, conf, fi
 ])  # fmt: skip
 def test_pip_is_there_for_what_calls_it(entry_of, files):
     assert "pip" in entry_of(files).requires
+
+
+@pytest.mark.parametrize("files", [
+    {"MLproject": "entry_points: {main: {parameters: {a: {default: 2020-13-45}}, command: x}}"},
+    {"MLproject": "- a\n- list\n"},
+    {"MLproject": "entry_points: [main]\n"},
+    {"MLproject": "entry_points: {main: run}\n"},
+    {"pyproject.toml": "tool = 1\nproject = 'x'\n"},
+    {"pyproject.toml": "[project]\nscripts = ['train']\n"},
+    {"pyproject.toml": "x = " + "[" * 5000},
+    {"fit.py": "if " + "1+" * 50_000 + "1:\n    pass\n"},
+    {"a.ipynb": '{"cells": 1, "worksheets": [1], "metadata": {"kernelspec": [], "language_info": 1}}'},
+    {"a.ipynb": "[" * 100_000},
+    {"Makefile": "train" * 100_000 + "\n\t" * 100_000},
+])  # fmt: skip
+def test_files_of_any_content_crash_nothing(entry_of, files):
+    with suppress(UserFault):
+        entry_of(files)

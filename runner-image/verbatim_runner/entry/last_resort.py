@@ -91,10 +91,9 @@ def _words(name: str) -> set[str]:
 def _does_something(project: Project, name: str) -> bool:
     """Return whether a Python file does more than define: it has a main part, or calls or loops at its top level."""
     try:
-        body = ast.parse(read_text(project.directory / name)).body
+        return any(map(_acts, ast.parse(read_text(project.directory / name)).body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # of another Python: there is no telling
-    return any(_acts(statement) for statement in body)
 
 
 def _acts(statement: ast.stmt) -> bool:

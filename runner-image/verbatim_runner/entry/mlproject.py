@@ -174,7 +174,7 @@ def _content(project: Project) -> dict[str, Any]:
         return {}
     try:
         return _mapping(yaml.safe_load(read_text(file)))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
         raise UserFault(f"{file.name} is not readable as YAML: {' '.join(str(error).split())}", field="code") from None
 
 

@@ -74,11 +74,13 @@ def _demand_python(content: dict[str, Any], name: str) -> None:
 
 
 def _installs(content: dict[str, Any]) -> bool:
-    sheets = content.get("worksheets")
-    holders = (
-        [content, *(sheet for sheet in sheets if isinstance(sheet, dict))] if isinstance(sheets, list) else [content]
-    )
-    cells = [cell for holder in holders for cell in holder.get("cells") or () if isinstance(cell, dict)]
+    holders = [content, *_objects(content, "worksheets")]  # cells were in worksheets until format 4
+    cells = [cell for holder in holders for cell in _objects(holder, "cells")]
     sources = (cell.get("source", cell.get("input", "")) for cell in cells)
     lines = (line for source in sources for line in (source if isinstance(source, list) else str(source).splitlines()))
     return any(_INSTALLS.match(str(line)) for line in lines)
+
+
+def _objects(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    listed = holder.get(name)
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []

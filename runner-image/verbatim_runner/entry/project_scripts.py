@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
 from verbatim.stage import Entry
@@ -60,10 +60,14 @@ def _declared(project: Project) -> dict[str, str]:
     """Return name to ``module:function``, also as Poetry writes it; what is not readable declares nothing."""
     try:
         content = tomllib.loads(read_text(project.directory / "pyproject.toml"))
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return {}
     scripts: dict[str, str] = {}
-    for table in (content.get("tool", {}).get("poetry", {}), content.get("project", {})):
-        declared = table.get("scripts", {}) if isinstance(table, dict) else {}
-        scripts |= {name: called for name, called in dict(declared).items() if isinstance(called, str)}
+    for table in (_table(_table(content, "tool"), "poetry"), _table(content, "project")):
+        scripts |= {name: called for name, called in _table(table, "scripts").items() if isinstance(called, str)}
     return scripts
+
+
+def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
+    table = content.get(name)
+    return table if isinstance(table, dict) else {}

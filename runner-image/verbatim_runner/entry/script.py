@@ -73,10 +73,15 @@ def _started(path: PurePosixPath, text: str) -> tuple[str, ...]:
 
 def pick(project: Project, name: str) -> Entry | None:
     """Return how a script or notebook is started that ``entry_point`` names; None where there is no such file."""
-    inside = not name.startswith("-") and (project.directory / name).resolve().is_relative_to(project.root.resolve())
-    if not inside or not (project.directory / name).is_file():
-        return None
-    return candidate(project, name, "the conf's").entry
+    return candidate(project, name, "the conf's").entry if _is_ours(project, name) else None
+
+
+def _is_ours(project: Project, name: str) -> bool:
+    try:
+        file = (project.directory / name).resolve()
+        return not name.startswith("-") and file.is_relative_to(project.root.resolve()) and file.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
 def names(project: Project) -> list[str]:
