@@ -70,6 +70,7 @@ class Training:
         fault: Why the command failed, if it did.
         checkpoints: What it left of them, stored.
         model: The model's files, stored.
+        model_sources: Where those files lie.
         artifacts: Other files, stored.
         log_file: The log, stored.
     """
@@ -104,6 +105,7 @@ class Training:
     fault: UserFault | None = None
     checkpoints: tuple[FileRef, ...] = ()
     model: tuple[FileRef, ...] = ()
+    model_sources: frozenset[Path] = frozenset()
     artifacts: tuple[FileRef, ...] = ()
     log_file: FileRef = field(init=False)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verbatim_runner.training.outputs import lies_within
+from verbatim_runner.training.outputs import lies_within, system_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from verbatim_runner.stage_context import StageContext
     from verbatim_runner.training.places import Places
 
 State = dict[Path, tuple[int, int, int]]
@@ -20,10 +22,11 @@ State = dict[Path, tuple[int, int, int]]
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
-def watched(places: Places) -> tuple[Path, ...]:
+def watched(context: StageContext, places: Places) -> tuple[Path, ...]:
     """Return the directories where outputs land although nobody named them; none that leads out of the run's."""
     directories = (places.source, places.output, places.workspace, places.home, places.temporary)
-    return tuple(directory for directory in directories if lies_within(directory, places.work))
+    inside = tuple(directory for directory in directories if lies_within(directory, places.work))
+    return (*inside, *system_temporary(context))
 
 
 def state_of(directories: Iterable[Path]) -> State:
@@ -34,9 +37,10 @@ def state_of(directories: Iterable[Path]) -> State:
             names[:] = [name for name in names if not name.startswith(".") and name not in _SKIPPED]
             for name in files:
                 path = Path(folder, name)
-                found = path.lstat()
-                if stat.S_ISREG(found.st_mode):
-                    state[path] = (found.st_ino, found.st_size, found.st_mtime_ns)
+                with suppress(FileNotFoundError):  # gone meanwhile, as lock files in /tmp are
+                    found = path.lstat()
+                    if stat.S_ISREG(found.st_mode):
+                        state[path] = (found.st_ino, found.st_size, found.st_mtime_ns)
     return state
 
 

@@ -11,7 +11,7 @@ from verbatim_runner.metrics.files import open_beneath
 from verbatim_runner.metrics.written import WrittenMetrics
 from verbatim_runner.training.advice import Background
 from verbatim_runner.training.failure import FAILURE_CHARS, explain
-from verbatim_runner.training.outputs import take_back
+from verbatim_runner.training.outputs import system_temporary, take_back
 from verbatim_runner.training.supervisor import Finished, project_listing, run_user_command
 from verbatim_runner.training.watch import state_of, watched
 
@@ -25,7 +25,7 @@ MAX_WARNED = 20
 def run_command(training: Training) -> None:
     """Run the command to its end; a failure is kept in the state, so that what it left can still be stored."""
     context = training.context
-    training.before = state_of(watched(training.places))
+    training.before = state_of(watched(context, training.places))
     context.console.say(f"starting: {shlex.join(training.argv)}")
     training.written = _written_metrics(training)
     listing = project_listing(training.project)
@@ -40,7 +40,7 @@ def run_command(training: Training) -> None:
         with suppress(PlatformFault):  # written again with the last points
             training.recorder.flush()
     training.usage = finished.usage
-    take_back(context.isolation, training.places.writable)
+    take_back(context.isolation, (*training.places.writable, *system_temporary(context)))
     follower.finish()
     if finished.exit_code != 0:
         training.fault = explain(
