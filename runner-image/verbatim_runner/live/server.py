@@ -6,6 +6,7 @@ import logging
 import select
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class LiveServer:
         if self._server is None:
             self._ended.set()
             return
-        self._server.trigger.pull_trigger(self._ended.set)  # in its own thread, which closes its sockets only after
+        with suppress(OSError):  # its thread was awake, and has ended it already
+            self._server.trigger.pull_trigger(self._ended.set)  # in its own thread, which closes its sockets only after
         self._thread.join(END_WAIT_S)
 
     def _asked(self) -> bool:
