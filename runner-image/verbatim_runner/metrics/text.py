@@ -19,7 +19,7 @@ _WORD = r"[A-Za-z][\w@/().%^'-]*+"
 _NAME = rf"(?<![\w.\\/@-])['\"]?({_WORD}(?: \(?{_WORD}){{0,5}})['\"]?"
 _SPREAD = r"±|\+/-|\+-?\d"
 """What follows a mean: XGBoost's cross-validation writes 0.486+0.011."""
-_END = rf"(?=['\"]?%?(?:[\s,;|)\]}}]|$)|\.(?:\s|$)|{_SPREAD})"
+_END = rf"(?=['\"]?%?(?:[\s;|)\]}}]|,(?!\d)|$)|\.(?:\s|$)|{_SPREAD})"
 _PAIR = re.compile(rf"{_NAME}(?:\s*=\s*|\s*:(\s*))['\"]?({_NUMBER}){_END}")
 _STEP = re.compile(r"\b(" + "|".join(STEP_NAMES) + r")s?\b[\s:=#\[(]*(\d+)\b(?!\.\d)", re.IGNORECASE)
 _LEADING_STEP = re.compile(r"\s*(?:\[(\d+)\]|(\d+):\t)")

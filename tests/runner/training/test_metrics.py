@@ -63,6 +63,7 @@ def test_a_metric_line_is_read(line, readings):
         "--lr=0.1",
         "Number of data points in the train set: 1000",
         "took: 5ms",
+        "Total params: 1,234 (4.82 KB)",
         "path=/tmp/5",
         "epoch: 5",
         "just words",
