@@ -97,7 +97,7 @@ class MlflowReader:
             tags |= {f"{prefix}{key}": value for key, value in run.tags.items() if not key.startswith(OWN_TAGS)}
             if directory := _local(run.artifacts, project, work):
                 artifacts += [
-                    (f"mlflow/{prefix}{path.relative_to(directory).as_posix()}", path)
+                    (f"{prefix}{path.relative_to(directory).as_posix()}", path)
                     for path in _files_below(directory)
                     if not any(path.is_relative_to(model.path) for model in models)
                 ]

@@ -35,7 +35,7 @@ class MlflowRecord:
     Attributes:
         params: Name to text; those of nested and of further runs under the run's name (``depth-5/max_depth``).
         tags: The same; MLflow's own are left out.
-        artifacts: The name to record, a relative POSIX path, and the file or directory; no logged model among them.
+        artifacts: The path that each file was logged under, and the file; no logged model among them.
         models: In the order in which they were logged, those of nested runs too.
     """
 

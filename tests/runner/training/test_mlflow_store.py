@@ -185,7 +185,7 @@ def test_models_and_artifacts_of_mlflow_2_are_told_apart(project, reader):
     assert (model.name, model.path, model.run, model.nested) == (
         "sub/model", directory / "artifacts/sub/model", "a1", False,
     )  # fmt: skip
-    assert record.artifacts == (("mlflow/plot.png", directory / "artifacts/plot.png"),)
+    assert record.artifacts == (("plot.png", directory / "artifacts/plot.png"),)
 
 
 def test_logged_models_of_mlflow_3_come_in_the_order_of_their_logging(project, reader):
@@ -213,7 +213,7 @@ def test_a_databases_models_are_found_by_relative_and_absolute_paths(project, re
     )
     record = reader.record()
     assert [(model.name, model.path) for model in record.models] == [("churn", project / "models/m-1/artifacts")]
-    assert [name for name, _ in record.artifacts] == ["mlflow/plot.png"]
+    assert [name for name, _ in record.artifacts] == ["plot.png"]
 
 
 def test_a_store_that_names_places_outside_the_run_gives_nothing_of_them(tmp_path, project, reader):
