@@ -36,6 +36,8 @@ _NETWORK = re.compile(
     r"|NameResolutionError|SSLError|ProxyError|name resolution|cannot open URL|Could not resolve host"
 )
 
+_MLFLOW = re.compile(r"/api/\d\.\d/mlflow/")
+
 
 @dataclass(frozen=True)
 class Background:
@@ -109,6 +111,11 @@ def _of_age(said: str, background: Background) -> str | None:
 def _of_network(said: str, _background: Background) -> str | None:
     if not _NETWORK.search(said):
         return None
+    if _MLFLOW.search(said):
+        return (
+            "The code sends what it logs to an MLflow server whose address is fixed in it (mlflow.set_tracking_uri), and "
+            "none answers there. No server is needed: without that line what it logs becomes the run's."
+        )
     return (
         "The code itself asked for something over the network and did not get it. If it is data, give it as a channel "
         '(the conf\'s "data"); proxies and certificates of this machine are passed on to the code.'

@@ -229,6 +229,15 @@ def test_a_download_of_the_codes_own_is_told_apart():
     assert advice.startswith("The code itself")
 
 
+def test_a_tracking_server_that_does_not_answer_is_named_as_what_it_is():
+    said = (
+        "mlflow.exceptions.MlflowException: API request to http://localhost:5000/api/2.0/mlflow/experiments/get-by-name "
+        "failed with exception HTTPConnectionPool: Max retries exceeded (Caused by NewConnectionError: refused)"
+    )
+    (advice,) = advise(said, background())
+    assert "mlflow.set_tracking_uri" in advice
+
+
 def test_a_file_whose_content_was_not_fetched_is_told():
     (advice,) = advise("ParserError: data/rows.csv", background(lfs=("data/rows.csv",)))
     assert "git LFS" in advice

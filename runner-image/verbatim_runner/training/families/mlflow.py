@@ -18,6 +18,7 @@ def mlflow(setting: Setting) -> dict[str, str]:
     return {
         "MLFLOW_TRACKING_URI": setting.places.mlflow_store.as_uri(),
         "MLFLOW_ALLOW_FILE_STORE": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # of 7, which take minutes where code names a server that is not there
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_DISABLE_AGENT_HINT": "true",
         "GIT_PYTHON_REFRESH": "quiet",
