@@ -10,6 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from verbatim.checkpoints import checkpoints_of
 from verbatim.manifest import ModelVersion
 from verbatim.metrics import MetricPoint
 from verbatim.spec import RunSpec
@@ -71,6 +72,8 @@ def run_record(store: Store, catalog: Catalog, run_id: str) -> dict[str, Any]:
         "model": _model(store, catalog, results),
         "promotion": {"asked": spec.promotion if spec else None, "did": _plain(promoted) if promoted else None},
         "artifacts": _artifacts(results),
+        "checkpoints": _checkpoints(store, run_id, results),
+        **_reported(results),
         "validation": _validation(results),
         "usage": _usage(results),
         **_from_spec(spec, results),
@@ -188,6 +191,25 @@ def _artifacts(results: Results) -> list[dict[str, Any]]:
     return [_plain(file) for file in files]
 
 
+def _checkpoints(store: Store, run_id: str, results: Results) -> list[dict[str, Any]]:
+    """Return the checkpoints that are kept: all that a training left, or what has come while there is no result."""
+    trained = _outputs(results, "train", TrainOutputs)
+    if trained:
+        return [_plain(file) for file in trained.checkpoints]
+    so_far = checkpoints_of(run_id, store)
+    return [_plain(file) for file in so_far.files] if so_far else []
+
+
+def _reported(results: Results) -> dict[str, Any]:
+    """Return what the code itself said of its run through MLflow, and what it began with."""
+    trained = _outputs(results, "train", TrainOutputs)
+    return {
+        "resumed_from": trained.resumed_from if trained else None,
+        "reported_parameters": dict(trained.reported_parameters) if trained else {},
+        "tags": dict(trained.tags) if trained else {},
+    }
+
+
 def _validation(results: Results) -> dict[str, Any]:
     validated = _outputs(results, "validate", ValidateOutputs)
     return {channel: _plain(suite) for channel, suite in validated.results.items()} if validated else {}
@@ -202,7 +224,7 @@ def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
     """Return what was pinned, completed by what the stages made of it."""
     if spec is None:
         unknown = ("code", "entry", "environment", "command", "as_of", "seed", "image", "platform_version")
-        return dict.fromkeys(unknown) | {"data": {}, "parameters": {}}
+        return dict.fromkeys(unknown) | {"data": {}, "parameters": {}, "system_packages": []}
     prepared = _outputs(results, "prepare", PrepareOutputs)
     extracted = _outputs(results, "extract", ExtractOutputs)
     pinned = _plain(spec)
@@ -212,6 +234,7 @@ def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
         "code": pinned["code"] | (_plain(prepared.code) if prepared else {}),
         "entry": _plain(prepared.entry) if prepared else None,
         "environment": _plain(prepared.environment) if prepared else None,
+        "system_packages": list(prepared.system_packages) if prepared else [],
         "data": {
             channel: source | (_plain(snapshots[channel]) if channel in snapshots else unknown_snapshot)
             for channel, source in pinned["data"].items()

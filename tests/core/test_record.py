@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from verbatim.catalog import Catalog
+from verbatim.checkpoints import Checkpoints
 from verbatim.documents import FileRef
 from verbatim.errors import ContractError, NotFound
 from verbatim.gates import GateResult
@@ -126,7 +127,7 @@ class Books:
         result = StageResult(
             run_id=RUN, stage=stage, try_number=try_number, state="failed" if error else "succeeded",
             started_at=START, finished_at=START + timedelta(seconds=2.5), engine="docker", error=error,
-            outputs=None if error else OUTPUTS[stage], **more,
+            **{"outputs": None if error else OUTPUTS[stage], **more},
         )  # fmt: skip
         self.store.publish(layout.stage_result(RUN, stage, try_number), result)
 
@@ -205,6 +206,19 @@ def test_a_run_that_goes_on_shows_what_runs_and_the_metrics_so_far(books: Books)
     assert record["metrics"] == {"auc": 0.7, "loss": "NaN"}
     assert record["data"]["train"]["digest"] is None
     assert record["code"]["digest"] is None
+
+
+def test_what_the_code_said_of_its_run_and_left_on_its_way_is_in_the_record(books: Books) -> None:
+    books.pin()
+    so_far = Checkpoints(try_number=1, files=(MODEL_FILE,), updated_at=START)
+    books.store.overwrite(layout.checkpoints(RUN), so_far.canonical())
+    assert books.record()["checkpoints"] == [{"path": "model.pkl", "size": 7, "sha256": A}]
+    said = {"resumed_from": "try 1", "reported_parameters": {"depth": "3"}, "tags": {"team": "risk"}}
+    trained = OUTPUTS["train"].model_copy(update={"checkpoints": (LOG,), **said})
+    books.answer("train", outputs=trained)
+    record = books.record()
+    assert [file["path"] for file in record["checkpoints"]] == ["train.log"]
+    assert {name: record[name] for name in said} == said
 
 
 def test_a_stage_that_is_tried_again_runs_and_one_whose_run_ended_is_lost(books: Books) -> None:

@@ -52,7 +52,7 @@ def download(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a model's files into DIR; of a run its model and artifacts, into DIR/model and DIR/artifacts."""
+    """Fetch a model's files into DIR; of a run also what else it left, into DIR/model, artifacts, checkpoints."""
     from pathlib import Path
 
     from verbatim.errors import UserFault
@@ -122,9 +122,12 @@ def _files_of(books: RunLifecycle, what: str) -> tuple[str, dict[str, dict[str, 
         files = _document(books, row.name, row.version).model_dump(mode="json")["files"]
         return f"{row.name} version {row.version}", {file["path"]: file for file in files}
     record = run_record(books.store, books.catalog, find_run(books.catalog, what))
-    model = record["model"]["files"] if record["model"] else []
-    found = {f"model/{file['path']}": file for file in model}
-    return record["run_id"], found | {f"artifacts/{file['path']}": file for file in record["artifacts"]}
+    parts = {
+        "model": record["model"]["files"] if record["model"] else [],
+        "artifacts": record["artifacts"],
+        "checkpoints": record["checkpoints"],
+    }
+    return record["run_id"], {f"{part}/{file['path']}": file for part, files in parts.items() for file in files}
 
 
 def _split(what: str) -> tuple[str, str | None]:

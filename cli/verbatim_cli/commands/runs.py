@@ -137,13 +137,15 @@ def logs(
 
 
 def artifacts(run: RunName, *, as_json: AsJson = False) -> None:
-    """List the files that a run made besides its model; `verbatim download RUN DIR` fetches them."""
+    """List what a run made besides its model, checkpoints too; `verbatim download RUN DIR` fetches it."""
     from verbatim.record import run_record
     from verbatim_cli.console import human_size, plain, print_json, print_table
     from verbatim_cli.opening import find_run, open_books
 
     books = open_books()
-    files: list[dict[str, Any]] = run_record(books.store, books.catalog, find_run(books.catalog, run))["artifacts"]
+    record = run_record(books.store, books.catalog, find_run(books.catalog, run))
+    checkpoints = [file | {"path": f"checkpoints/{file['path']}"} for file in record["checkpoints"]]
+    files: list[dict[str, Any]] = [*record["artifacts"], *checkpoints]
     if as_json:
         print_json(files)
     elif not files:
