@@ -113,7 +113,7 @@ def _of_network(said: str, _background: Background) -> str | None:
         return None
     if _MLFLOW.search(said):
         return (
-            "The code sends what it logs to an MLflow server whose address is fixed in it (mlflow.set_tracking_uri), and "
+            "The code logs to an MLflow server whose address is fixed in it (mlflow.set_tracking_uri), and "
             "none answers there. No server is needed: without that line what it logs becomes the run's."
         )
     return (
