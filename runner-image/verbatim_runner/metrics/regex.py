@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from verbatim.errors import UserFault
 from verbatim_runner.metrics.text import step_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class RegexReader:
     Args:
         definitions: The conf's.
         warn: Told of a pattern that is too slow, which is not read any more.
+
+    Raises:
+        UserFault: A pattern means nothing to ``regex``.
     """
 
     source = "regex"
@@ -60,7 +64,13 @@ class _Pattern:
         self.name = definition.name
         self.text = definition.regex
         self.allowance_s = ALLOWANCE_S
-        self._find = regex.compile(definition.regex).finditer
+        try:
+            self._find = regex.compile(definition.regex).finditer
+        except regex.error as error:
+            raise UserFault(
+                f"the regular expression of {self.name} is one that `re` takes and `regex` does not: {error}",
+                field="metrics",
+            ) from None
 
     def values(self, line: str) -> list[float]:
         values = []

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from verbatim.errors import UserFault
 from verbatim.request import MetricDefinition
 from verbatim_runner.metrics.capture import Capture
 from verbatim_runner.training.lines import LineSplitter
@@ -236,3 +237,9 @@ def test_a_group_that_is_no_number_is_passed_over():
     definition = MetricDefinition(name="loss", regex=r"loss is (\S+)")
     readings = read("loss is unknown\nloss is nan\n", [definition])
     assert [(name, math.isnan(value)) for name, value, _ in readings] == [("loss", True)]
+
+
+def test_a_pattern_that_cannot_be_read_with_a_time_limit_is_a_fault_of_the_conf():
+    with pytest.raises(UserFault, match="loss") as caught:
+        read("", [MetricDefinition(name="loss", regex="(a{s<})")])
+    assert caught.value.field == "metrics"
