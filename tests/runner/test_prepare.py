@@ -223,7 +223,7 @@ def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tre
             Project(project, project), Entry(argv=("python",), appends_parameters=True, found_by="test")
         )
         context = ground.context(request)
-        lock = lock_wish(context, wish_of(context, declaration, project, own_interpreter()), None)
+        lock = lock_wish(context, wish_of(declaration, project, own_interpreter()), None)
         names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.file.sha256).decode())})
     assert "nvidia" not in names[0]
     assert names[1] - names[0] == {"nvidia"}

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verbatim_runner.environment.cpu_builds import install_options
+from verbatim_runner.environment.cpu_builds import as_installed, install_options
 from verbatim_runner.environment.interpreters import Interpreter, find_interpreter
 from verbatim_runner.environment.lock_text import has_all_hashes, names_packages_alone, packages_in
 from verbatim_runner.environment.uv import WHEELS_ONLY, Refused, run_uv, run_uv_apart
@@ -111,7 +111,7 @@ def _build(context: StageContext, home: Path, lock: str, interpreter: Interprete
     context.console.say(f"building an environment of {len(packages_in(lock))} packages")
     started = time.monotonic()
     listed = context.work_dir / "requirements.lock"
-    listed.write_text(lock)
+    listed.write_text(as_installed(lock))
     hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
     sync = (
         "pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, *install_options(lock),

@@ -6,6 +6,7 @@ PyPI's torch for Linux is linked with CUDA and brings it along by the gigabyte; 
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -51,8 +52,7 @@ def without_cuda(context: StageContext, wish: Wish, lock: str) -> str:
         return lock
     if "torch" not in versions:
         return _without_libraries(context, lock)
-    if not (_of_one_kind(versions) and versions["torch"].endswith(_CPU)):
-        lock = _resolve_otherwise(context, wish, lock)
+    lock = _resolve_otherwise(context, wish, lock)
     versions = versions_in(lock)
     if versions["torch"].endswith(_CPU):
         return without_packages(lock, _CUDA)
@@ -68,39 +68,45 @@ def _resolve_otherwise(context: StageContext, wish: Wish, lock: str) -> str:
     for candidate in _candidates(wish, versions_in(lock)):
         with suppress(Refused):
             found = resolve(context, candidate)
-            if _of_one_kind(versions_in(found)):
+            if _is_for_cpu(versions_in(found)):
                 return found
     return lock
 
 
 def install_options(lock: str) -> tuple[str, ...]:
-    """Return the options that a lock's builds for the CPU are installed with."""
+    """Return the options that a lock is installed with, so that each of torch's family is of the kind it names."""
     wanted = {(name, version) for name, version in versions_in(lock).items() if version.endswith(_CPU)}
     here = {(canonicalize_name(name), str(version)) for name, version, _ in _wheels()}
     return FROM_CPU_INDEX if {name for name, _ in wanted - here} & _FAMILY else ()
 
 
+def as_installed(lock: str) -> str:
+    """Return a lock in which ``torch==2.1`` does not mean ``2.1+cpu`` of this machine's too."""
+    return re.sub(r"(?m)^(torch\w*)==(?=[^\s+]+(\s|$))", r"\1===", lock)
+
+
 def without_builds_for_cpu() -> tuple[str, ...]:
-    """Return constraints that keep this machine's builds for the CPU from runs that ask for GPUs."""
+    """Return constraints that keep this machine's builds for the CPU out: ``torch==2.1`` would take ``2.1+cpu``."""
     return tuple(sorted({f"{name}!={version}" for name, version, _ in _wheels() if version.local == "cpu"}))
 
 
-def _of_one_kind(versions: dict[str, str]) -> bool:
-    """Return whether torch and what is compiled against it are all builds for the CPU, or all not: else they fail."""
-    return len({version.endswith(_CPU) for name, version in versions.items() if name in _FAMILY}) == 1
+def _is_for_cpu(versions: dict[str, str]) -> bool:
+    """Return whether torch and all that is compiled against it are builds for the CPU; mixed ones fail at import."""
+    return all(version.endswith(_CPU) for name, version in versions.items() if name in _FAMILY)
 
 
 def _candidates(wish: Wish, versions: dict[str, str]) -> Iterator[Wish]:
     """Yield what to resolve instead: with a build of this machine, the newest first, else with PyTorch's index."""
     here = _builds(wish.interpreter)
+    open_to_all = replace(
+        wish, constraints=tuple(line for line in wish.constraints if line not in without_builds_for_cpu())
+    )
     if _FAMILY & versions.keys() <= {name for name, _ in here}:
         for torch in sorted((version for name, version in here if name == "torch"), reverse=True):
-            if wish.until is None or torch.public == versions["torch"].removesuffix(_CPU):
-                yield replace(wish, constraints=(*wish.constraints, f"torch=={torch}"))
+            if wish.until is None or torch.public == versions["torch"]:
+                yield replace(open_to_all, constraints=(*open_to_all.constraints, f"torch=={torch}"))
     if _index_answers():
-        yield replace(wish, options=(*wish.options, *FROM_CPU_INDEX))
-    if not _of_one_kind(versions):
-        yield replace(wish, constraints=(*wish.constraints, *without_builds_for_cpu()))
+        yield replace(open_to_all, options=(*wish.options, *FROM_CPU_INDEX))
 
 
 def _builds(interpreter: Interpreter) -> set[tuple[str, Version]]:

@@ -30,9 +30,9 @@ def index_arguments(context: StageContext) -> tuple[str, ...]:
     return tuple(part for index in context.request.spec.environment.indexes for part in ("--index", index.url))
 
 
-def private_indexes(context: StageContext) -> tuple[str, ...]:
-    """Return the URLs of the conf's indexes that need a login."""
-    return tuple(index.url for index in context.request.spec.environment.indexes if index.connection)
+def private_indexes(context: StageContext) -> tuple[PackageIndex, ...]:
+    """Return the conf's indexes that need a login."""
+    return tuple(index for index in context.request.spec.environment.indexes if index.connection)
 
 
 def write_logins(context: StageContext, directory: Path) -> dict[str, str]:
@@ -49,7 +49,7 @@ def write_logins(context: StageContext, directory: Path) -> dict[str, str]:
         UserFault: An index would be sent a password in the clear.
         PlatformFault: The orchestrator did not hand a login over.
     """
-    private = [index for index in context.request.spec.environment.indexes if index.connection]
+    private = private_indexes(context)
     if not private:
         return {}
     store = directory / "logins"

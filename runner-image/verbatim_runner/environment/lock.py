@@ -48,9 +48,8 @@ class Lock(Document):
     relaxed: tuple[str, ...] = ()
 
 
-def wish_of(context: StageContext, declaration: Declaration, project: Path, interpreter: Interpreter) -> Wish:
-    """Return what a declaration asks to be resolved."""
-    gpus = context.request.spec.resources.gpus
+def wish_of(declaration: Declaration, project: Path, interpreter: Interpreter) -> Wish:
+    """Return what a declaration asks to be resolved; builds for the CPU come in by ``without_cuda`` alone."""
     lines = map(_without_comment, (*declaration.requirements, *declaration.added))
     return Wish(
         declared_by=declaration.declared_by,
@@ -58,7 +57,7 @@ def wish_of(context: StageContext, declaration: Declaration, project: Path, inte
         interpreter=interpreter,
         files=declaration.files,
         requirements=tuple(filter(None, lines)),
-        constraints=(*declaration.constraints, *(without_builds_for_cpu() if gpus else ())),
+        constraints=(*declaration.constraints, *without_builds_for_cpu()),
         locked=declaration.locked,
     )
 
@@ -126,7 +125,7 @@ def _resolve_dated(context: StageContext, wish: Wish, committed_at: datetime | N
 def _lock_beside(context: StageContext, wish: Wish, locked: str) -> str:
     """Take a project's own lock for this interpreter, with its hashes, and resolve beside it what it lacks."""
     lines = tuple(lock_text.joined_lines(locked))
-    own = replace(wish, files=(), requirements=lines, constraints=(), options=("--no-deps",))
+    own = replace(wish, files=(), requirements=lines, constraints=without_builds_for_cpu(), options=("--no-deps",))
     text = lock_text.with_hashes_of(without_cuda(context, own, resolve(context, own)), locked)
     if not wish.requirements:
         return text

@@ -136,8 +136,14 @@ def _purpose(wish: Wish) -> str:
 
 
 def _plainly(context: StageContext, refused: Refused, built: list[str]) -> UserFault:
-    """Say why a private index did not answer a build: it is not logged into there."""
-    if built and any(index in refused.said for index in private_indexes(context)):
+    """Say it where the reason is that a private index did not let uv in; a build is not logged in at all."""
+    private = next((index for index in private_indexes(context) if index.url in refused.said), None)
+    if private and not built:
+        return UserFault(
+            f"the package index {private.url} refuses the login of the connection {private.connection!r}; correct it",
+            field="environment.indexes",
+        )
+    if private:
         return UserFault(
             f"{', '.join(built)} has no wheel for this Python and would have to be built from source. That runs its "
             "code, so it is done without the login of a private index, and what comes from one cannot be had then. "
