@@ -55,9 +55,13 @@ def platform_environment(settings: PlatformSettings) -> dict[str, str]:
     told = {"VERBATIM_RUNNER": settings.runner}
     if file := settings_file():
         told["VERBATIM_CONFIG"] = str(file)
-    if bundle := os.environ.get("VERBATIM_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE"):
-        told["VERBATIM_CA_BUNDLE"] = bundle
-    return told
+    return told | authorities_for_containers()
+
+
+def authorities_for_containers() -> dict[str, str]:
+    """Return the variable that names the certificate authorities that containers are to trust, if this shell does."""
+    bundle = os.environ.get("VERBATIM_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+    return {"VERBATIM_CA_BUNDLE": bundle} if bundle else {}
 
 
 def open_store(settings: PlatformSettings) -> Store:

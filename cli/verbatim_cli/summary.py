@@ -98,6 +98,8 @@ def _print_inputs(record: dict[str, Any]) -> None:
             f"environment  Python {environment['python']}, {environment['packages']} packages "
             f"from {plain(environment['declared_by'])}  (lock {lock})"
         )
+    if record["system_packages"]:
+        out.print(f"system       {plain(', '.join(record['system_packages']))}")
     if record["spec_digest"]:
         out.print(f"spec         {record['spec_digest'][:_SHORT]}")
 

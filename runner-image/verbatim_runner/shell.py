@@ -85,16 +85,32 @@ def open_shell(context: StageContext, command: Sequence[str]) -> int:
 
 
 def _go_through_steps(training: Training) -> None:
-    instead = {build_environment: _make_environment, fetch_data: _leave_channels_empty}
+    """Take the steps before the command; two of them have a way out, so that what they fail for can be looked into."""
+    instead = {build_environment: _build_or_make_environment, fetch_data: _fetch_data_or_none}
     for step in STEPS[: STEPS.index(write_contract) + 1]:
         training.step = step.__name__
+        instead.get(step, step)(training)
+
+
+def _build_or_make_environment(training: Training) -> None:
+    if training.prepared.environment.lock_digest != _NO_LOCK:
         try:
-            step(training)
+            build_environment(training)
         except VerbatimError as error:
-            if step not in instead:
-                raise
-            training.context.console.say(f"{error.message}\nThe shell opens all the same.")
-            instead[step](training)
+            training.context.console.say(error.message)
+        else:
+            return
+    _make_environment(training)
+
+
+def _fetch_data_or_none(training: Training) -> None:
+    try:
+        fetch_data(training)
+    except VerbatimError as error:
+        training.context.console.say(f"{error.message}; the channels are empty")
+        training.channels = training.places.channels(training.context.request.spec.data)
+        for directory in training.channels.values():
+            directory.mkdir(exist_ok=True)
 
 
 def _as_if_prepared(context: StageContext) -> StageContext:
@@ -143,12 +159,6 @@ def _make_environment(training: Training) -> None:
         python=home / "bin" / "python", bin_dir=home / "bin", cached=False, version=interpreter.version, packages=0
     )
     context.console.say(f"the environment is an empty one of Python {interpreter.version}, with uv to install into it")
-
-
-def _leave_channels_empty(training: Training) -> None:
-    training.channels = training.places.channels(training.context.request.spec.data)
-    for directory in training.channels.values():
-        directory.mkdir(exist_ok=True)
 
 
 def _greet(training: Training, *, interactive: bool) -> None:

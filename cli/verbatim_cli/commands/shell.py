@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -26,7 +27,13 @@ def shell(
     from verbatim.launch import launch_shell
     from verbatim.shell import shell_request, system_packages_of
     from verbatim.stage import StageSecrets
-    from verbatim_cli.opening import find_run, open_books, open_settings, store_credentials
+    from verbatim_cli.opening import (
+        authorities_for_containers,
+        find_run,
+        open_books,
+        open_settings,
+        store_credentials,
+    )
     from verbatim_cli.shell_container import run_in_container
 
     settings, books = open_settings(), open_books()
@@ -39,6 +46,7 @@ def shell(
         store_url = f"file://{STORE}" if settings.store_url.startswith("file://") else settings.store_url
         request = shell_request(books.store, run_id, engine="docker", store_url=store_url, cache_dir=CACHE)
         packages = system_packages_of(books.store, request)
+        os.environ.update(authorities_for_containers())
         code = run_in_container(request, secrets, settings, packages, command or [])
     else:
         request = shell_request(
