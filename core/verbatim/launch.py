@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from verbatim.stage import StageRequest, StageSecrets
 
-GRACE_S = 15.0
+GRACE_S = 30.0
 _PASSED_ON = (
     "PATH", "HOME", "LANG", "TZ", "TMPDIR", "TERM", "SSH_AUTH_SOCK",
     "VERBATIM_PLATFORM",  # by it `verbatim down` finds what its platform has started

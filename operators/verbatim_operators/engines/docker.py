@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 15  # longer than the runner gives the user's command, so that it can still say how that ended
+GRACE_S = 30  # the runner gives the command 10 s of it, then stores its last checkpoints and says how it ended
 
 
 class DockerEngine(Engine):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from verbatim_runner.training.places import Places
 
 INTERVAL_S = 2.0
-END_S = 5.0
+END_S = 2.0
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from verbatim_runner.checkpoints.keeper import main; main()"
