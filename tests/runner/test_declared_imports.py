@@ -116,6 +116,7 @@ def test_another_language_imports_nothing(write_tree):
      ("pip", "six==1.16")),
     ("import os\nos.system('pip install --upgrade six idna')\n", ("idna", "pip", "six")),
     ("message = 'please pip install torch'\n", ()),
+    ("import os\nos.system('pip install six==1.15')\nos.system('pip install six==1.16')\n", ("pip", "six==1.16")),
     ("import os\nos.system('pip install six && pip install idna')\n", ("idna", "pip", "six")),
     ("import dask.dataframe\nfrom dask.distributed import Client\n", ("dask[dataframe]", "distributed")),
 ])  # fmt: skip

@@ -106,7 +106,8 @@ def _implied(started: StartedSources, declared: frozenset[str]) -> Iterator[str]
 
 
 def _installed(started: StartedSources) -> list[str]:
-    return list(dict.fromkeys(line for source in started.sources for line in source.installs))
+    """Return what the code installs as it runs; of one package that it installs twice, the later."""
+    return list({_name(line) or line: line for source in started.sources for line in source.installs}.values())
 
 
 def _is_foreign(module: str) -> bool:
