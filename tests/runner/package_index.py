@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BACKEND = """
+BACKEND = """
 import zipfile
 def _wheel(directory):
     name = "{name}-{version}-py3-none-any.whl"
@@ -55,7 +55,7 @@ def sdist(name: str, version: str) -> tuple[str, bytes]:
     files = {
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-        "backend.py": _BACKEND.format(name=name, version=version),
+        "backend.py": BACKEND.format(name=name, version=version),
     }
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as out:

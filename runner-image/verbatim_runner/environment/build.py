@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from verbatim_runner.environment.cpu_builds import as_installed, install_options
 from verbatim_runner.environment.interpreters import Interpreter, find_interpreter
 from verbatim_runner.environment.lock_text import has_all_hashes, names_packages_alone, packages_in
+from verbatim_runner.environment.private_git import with_local_copies
 from verbatim_runner.environment.uv import WHEELS_ONLY, Refused, run_uv, run_uv_apart
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def _build(context: StageContext, home: Path, lock: str, interpreter: Interprete
     context.console.say(f"building an environment of {len(packages_in(lock))} packages")
     started = time.monotonic()
     listed = context.work_dir / "requirements.lock"
-    listed.write_text(as_installed(lock))
+    lines, _ = with_local_copies(context, as_installed(lock).splitlines())
+    listed.write_text("".join(f"{line}\n" for line in lines))
     hashes = ("--require-hashes",) if has_all_hashes(lock) else ()
     sync = (
         "pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, *install_options(lock),

@@ -6,7 +6,7 @@ What has no wheel at all is the only thing that is taken as source, apart from t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from verbatim.errors import UserFault
 from verbatim_runner.environment.indexes import private_indexes
 from verbatim_runner.environment.lock_text import names_packages_alone
+from verbatim_runner.environment.private_git import restored, with_local_copies
 from verbatim_runner.environment.uv import WHEELS_ONLY, Refused, run_uv, run_uv_apart
 
 if TYPE_CHECKING:
@@ -89,8 +90,10 @@ def resolve(context: StageContext, wish: Wish) -> str:
         PlatformFault: The index does not answer.
     """
     if not wish.is_plain:
+        lines, copies = with_local_copies(context, wish.requirements)
         context.isolation.give_to_trainer(wish.project)
-        return run_uv_apart(context, *_command(context, wish), cwd=wish.project, purpose=_purpose(wish))
+        command = _command(context, replace(wish, requirements=lines))
+        return restored(run_uv_apart(context, *command, cwd=wish.project, purpose=_purpose(wish)), copies)
     built: list[str] = []
     while True:
         arguments = [

@@ -16,6 +16,7 @@ from verbatim import git
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_faults import fault_of, is_absence, is_refusal
 from verbatim.git_login import PUBLIC, is_ssh_url, lent_access, same_server
+from verbatim.git_refs import resolve
 from verbatim.git_submodules import submodules_of
 from verbatim.paths import SCHEME, local_path
 
@@ -54,6 +55,35 @@ def fetch_checkout(context: StageContext, target: Path) -> datetime | None:
         checkout.give(target)
         checkout.fetch(code.url, str(code.commit), target)
     return git.committed_at(partial(checkout.ask, target), str(code.commit))
+
+
+def fetch_dependency(context: StageContext, url: str, ref: str | None, target: Path) -> str:
+    """Fetch a repository that the code depends on, from the code's own server and with its login, over https.
+
+    Args:
+        context: The stage's.
+        url: The repository.
+        ref: Branch, tag or commit; the remote's HEAD if None.
+        target: A directory that is not there yet.
+
+    Returns:
+        The commit.
+
+    Raises:
+        UserFault: The repository cannot be had, or has no such ref.
+        PlatformFault: It does not answer.
+    """
+    code = context.request.spec.code.model_copy(update={"url": url})
+    with _access(context, code) as access:
+        try:
+            commit = resolve(url, ref, access)
+        except UserFault as error:
+            if error.field == "code.ref" or is_absence(error.message):
+                raise UserFault(f"the dependency {url} cannot be had: {error.message}", field="environment") from None
+            raise fault_of(error.message, url, code.connection) from None
+        target.mkdir()
+        _Checkout(context, code, access).fetch(url, commit, target)
+    return commit
 
 
 @contextmanager
