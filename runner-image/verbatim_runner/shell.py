@@ -34,11 +34,13 @@ from verbatim_runner.training.steps.fetch_data import fetch_data
 from verbatim_runner.training.steps.write_contract import write_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from verbatim.documents import Document
     from verbatim_runner.environment.interpreters import Interpreter
     from verbatim_runner.stage_context import StageContext
+
+    Step = Callable[[Training], None]
 
 NOT_EXECUTABLE, NOT_FOUND, SIGNALLED = 126, 127, 128
 """Exit codes as shells have them."""
@@ -86,7 +88,7 @@ def open_shell(context: StageContext, command: Sequence[str]) -> int:
 
 def _go_through_steps(training: Training) -> None:
     """Take the steps before the command; two of them have a way out, so that what they fail for can be looked into."""
-    instead = {build_environment: _build_or_make_environment, fetch_data: _fetch_data_or_none}
+    instead: dict[Step, Step] = {build_environment: _build_or_make_environment, fetch_data: _fetch_data_or_none}
     for step in STEPS[: STEPS.index(write_contract) + 1]:
         training.step = step.__name__
         instead.get(step, step)(training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,6 +64,16 @@ def test_a_run_has_the_packages_of_apt_txt_and_so_has_its_shell(
     assert done.stdout.splitlines() == [
         "Hello, world!", "65521", "/verbatim/work/source", "apt.txt", "train.sh", "3", "at its place", "read-only",
     ]  # fmt: skip
+
+    on_a_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    own = {"VERBATIM_HOME": str(verbatim.home), "VERBATIM_CONFIG": str(verbatim.config), "TERM": "dumb"}
+    typed = subprocess.run(
+        [sys.executable, "-c", on_a_terminal, VERBATIM, "shell", record["run_id"]],
+        cwd=ROOT, env=os.environ | own, input=b"test -t 0 && echo is $((40 + 2)); exit 5\n", stdout=subprocess.PIPE,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert typed.returncode == 5
+    assert b"is 42" in typed.stdout
     assert not docker_daemon.containers.list(all=True, filters={"label": f"{RUN_LABEL}={record['run_id']}"})
 
 
