@@ -95,9 +95,9 @@ def test_the_same_commit_is_not_resolved_twice(ground, write_tree, index):
 
 def test_a_date_counts_for_added_imports_too(ground, write_tree, index):
     index.add(wheel("six", "1.0"), "2019-01-01T00:00:00Z")
-    index.add(wheel("idna", "1.0"), "2019-01-01T00:00:00Z")
-    index.add(wheel("idna", "2.0"), "2021-01-01T00:00:00Z")
-    code = ground.store_directory(write_tree({"train.py": "import idna\nimport six\n", "requirements.txt": "six\n"}))
+    index.add(wheel("PyYAML", "1.0"), "2019-01-01T00:00:00Z")
+    index.add(wheel("PyYAML", "2.0"), "2021-01-01T00:00:00Z")
+    code = ground.store_directory(write_tree({"train.py": "import six\nimport yaml\n", "requirements.txt": "six\n"}))
     result = ground.run(ground.request("prepare", {"environment": {"as_of": "2020-01-01T00:00:00Z"}}, code))
-    assert taken(ground, result)[0] == ["idna==1.0", "six==1.0"]
-    assert result.outputs.environment.added == ("idna",)
+    assert taken(ground, result)[0] == ["pyyaml==1.0", "six==1.0"]
+    assert result.outputs.environment.added == ("PyYAML",)
