@@ -63,10 +63,12 @@ def logged_model(training: Training) -> list[Named]:
 
 
 def likely_model(training: Training) -> list[Named]:
-    """Return the files of the one file or directory that looks like a model, with a warning.
+    """Return the files of whatever looks like a model, with a warning.
+
+    Several are kept together, as they lay: a training of hours is not lost to a question that can be answered later.
 
     Raises:
-        UserFault: There is none, or several that lie in no directory of their own.
+        UserFault: There is none.
     """
     context = training.context
     tops = watched(context, training.places)
@@ -80,11 +82,15 @@ def likely_model(training: Training) -> list[Named]:
         )
         return list(_below(training, taken, taken if taken.is_dir() else taken.parent))
     if found:
-        reason = f"{len(found)} files look like one: {_listed(training, found)}"
-    else:
-        reason = "no other file that the training made looks like one"
-        if context.request.engine == "process":
-            reason += " (in /tmp none is looked for without containers)"
+        context.warn(
+            f"the model directory is empty, and {len(found)} things look like the model; all were taken: "
+            f'{_listed(training, found)}. Say which it is in the conf: "model": {{"path": "…"}}'
+        )
+        top = Path(os.path.commonpath([path.parent for path in found]))
+        return [named for path in found for named in _below(training, path, top)]
+    reason = "no other file that the training made looks like one"
+    if context.request.engine == "process":
+        reason += " (in /tmp none is looked for without containers)"
     raise UserFault(f"the training made no model: the model directory is empty, and {reason}. {_HOW}", field="model")
 
 

@@ -71,13 +71,6 @@ def test_a_booster_in_a_text_format_is_known_by_its_content(trainings):
     assert [file.path for file in trainings.run(script).outputs.model] == ["booster.txt"]
 
 
-def test_several_files_that_look_like_models_are_an_error_that_lists_them(trainings):
-    result = trainings.run('open("a.pkl", "w").write("1"); open("b.pkl", "w").write("2")')
-    assert result.error.kind == "user"
-    assert result.error.field == "model"
-    assert "2 files look like one: source/a.pkl, source/b.pkl" in result.error.message
-
-
 def test_no_model_is_an_error_unless_the_conf_says_so(trainings):
     result = trainings.run('print("loss=1")')
     assert result.error.kind == "user"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def collect_model(training: Training) -> None:
     """Store what is at the conf's ``model.path``; else what is in the model directory; else what was found elsewhere.
 
-    Without a model, or one thing that may be it, the training has failed, unless the conf says ``"model": null``.
+    Without a model, or anything that may be it, the training has failed, unless the conf says ``"model": null``.
     """
     context = training.context
     if training.fault or context.request.spec.model is None:
