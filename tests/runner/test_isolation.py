@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from code_servers import PASSWORD, USER, SshServer, WebServer, make_repository
 from runner.conftest import Ground, served
+from runner.package_index import package_index, wheel
 
 from verbatim.connections import Connection, login_of
 from verbatim.exit_codes import ExitCode
@@ -236,3 +237,32 @@ def test_private_code_is_fetched_in_a_container_whoever_owns_the_store(
         result = containers.ground.store.read(layout.stage_result(request.run_id, "prepare", try_number), StageResult)
         assert isinstance(result.outputs, PrepareOutputs), done.stdout
         assert result.outputs.code.commit == commit
+
+
+@pytest.mark.parametrize("owner", [0, 12345])
+def test_private_packages_are_installed_in_a_container_and_their_login_is_not_kept(
+    containers: Containers, web_server: WebServer, write_tree: Callable[[dict[str, str]], Path], owner: int
+) -> None:
+    store = containers.ground.store.local_root
+    backend = {"pyproject.toml": PROJECT.replace('dynamic = ["dependencies"]', ""), "backend.py": BACKEND}
+    make_repository(web_server.root / "git/evil", backend)
+    head = make_repository(web_server.root / "git/churn", {"train.py": ""})
+    requirements = ("secret\n", f"evil @ git+{web_server.url}/git/evil\n")
+    logins = StageSecrets(logins={"team": login_of(Connection("team", "git", USER, PASSWORD))})
+    with package_index((USER, PASSWORD)) as private:
+        private.add(wheel("secret", "1.0"))
+        conf = {"environment": {"indexes": [{"url": private.url, "connection": "team"}]}}
+        for try_number, text in enumerate(requirements, 1):
+            code = containers.ground.store_directory(write_tree({"train.py": "", "requirements.txt": text}))
+            code = code.model_copy(update={"url": f"{web_server.url}/git/churn", "commit": head, "connection": "team"})
+            asked = conf if text == "secret\n" else {}
+            subprocess.run(["chown", "-R", f"{owner}:{owner}", store], check=True)
+            request = containers.ground.request("prepare", asked, code, try_number=try_number)
+            done = containers.run(request, logins)
+            result = containers.ground.store.read(
+                layout.stage_result(request.run_id, "prepare", try_number), StageResult
+            )
+            assert isinstance(result.outputs, PrepareOutputs), done.stdout
+            assert PASSWORD not in done.stdout + done.stderr
+    kept = [path for top in (containers.ground.cache, store) for path in top.rglob("*")]
+    assert not [path for path in kept if path.is_file() and PASSWORD.encode() in path.read_bytes()]

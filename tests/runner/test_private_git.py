@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from code_servers import PASSWORD, USER, make_repository
+from code_servers import PASSWORD, USER, commit, make_repository
 from runner.package_index import BACKEND
 
 from verbatim.spec import PinnedCode
@@ -29,23 +29,31 @@ def prepared(ground: Ground, web_server: WebServer, requirements: str) -> StageR
 
 
 def test_a_dependency_on_the_codes_server_is_built_without_its_login(ground, web_server, capfd):
-    commit = make_repository(web_server.root / "git/ours", PACKAGE)
+    head = make_repository(web_server.root / "git/ours", PACKAGE)
     result = prepared(ground, web_server, f"ours @ git+{web_server.url}/git/ours@main\n")
     assert isinstance(result.outputs, PrepareOutputs), result.error
     made = result.outputs.environment
     lock = ground.store.get_blob(made.lock_digest).decode()
-    assert lock.strip() == f"ours @ git+{web_server.url}/git/ours@{commit}"
+    assert lock.strip() == f"ours @ git+{web_server.url}/git/ours@{head}"
     assert PASSWORD not in lock + result.model_dump_json() + "".join(capfd.readouterr())
     again = ensure_environment(ground.context(ground.request("train")), made.lock_digest, made.python)
     assert (again.cached, next(again.bin_dir.parent.rglob("ours.py")).read_text()) == (True, "VERSION = '1.0'")
 
 
+def test_a_short_commit_will_do(ground, web_server):
+    older = make_repository(web_server.root / "git/ours", PACKAGE)
+    commit(web_server.root / "git/ours", {"more.py": ""})
+    result = prepared(ground, web_server, f"ours @ git+{web_server.url}/git/ours@{older[:8]}\n")
+    assert isinstance(result.outputs, PrepareOutputs), result.error
+    assert older in ground.store.get_blob(result.outputs.environment.lock_digest).decode()
+
+
 def test_a_part_of_a_repository_keeps_its_place_in_the_lock(ground, web_server):
-    commit = make_repository(web_server.root / "git/ours", {f"python/{name}": text for name, text in PACKAGE.items()})
+    head = make_repository(web_server.root / "git/ours", {f"python/{name}": text for name, text in PACKAGE.items()})
     result = prepared(ground, web_server, f"ours @ git+{web_server.url}/git/ours#subdirectory=python\n")
     assert isinstance(result.outputs, PrepareOutputs), result.error
     lock = ground.store.get_blob(result.outputs.environment.lock_digest).decode()
-    assert lock.strip() == f"ours @ git+{web_server.url}/git/ours@{commit}#subdirectory=python"
+    assert lock.strip() == f"ours @ git+{web_server.url}/git/ours@{head}#subdirectory=python"
 
 
 def test_a_dependency_that_is_not_there_is_the_users_fault(ground, web_server, capfd):

@@ -16,7 +16,6 @@ from verbatim import git
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_faults import fault_of, is_absence, is_refusal
 from verbatim.git_login import PUBLIC, is_ssh_url, lent_access, same_server
-from verbatim.git_refs import resolve
 from verbatim.git_submodules import submodules_of
 from verbatim.paths import SCHEME, local_path
 
@@ -75,15 +74,8 @@ def fetch_dependency(context: StageContext, url: str, ref: str | None, target: P
     """
     code = context.request.spec.code.model_copy(update={"url": url})
     with _access(context, code) as access:
-        try:
-            commit = resolve(url, ref, access)
-        except UserFault as error:
-            if error.field == "code.ref" or is_absence(error.message):
-                raise UserFault(f"the dependency {url} cannot be had: {error.message}", field="environment") from None
-            raise fault_of(error.message, url, code.connection) from None
         target.mkdir()
-        _Checkout(context, code, access).fetch(url, commit, target)
-    return commit
+        return _Checkout(context, code, access).fetch_ref(url, ref or "HEAD", target)
 
 
 @contextmanager
@@ -119,6 +111,31 @@ class _Checkout:
         self._context.console.say(f"fetching {git.without_credentials(url)} at {commit[:12]}")
         self.ask(target, "init", "--quiet", "--template=")
         self._fetch_commit(url, commit, target)
+        self._check_out(url, commit, target)
+
+    def fetch_ref(self, url: str, ref: str, target: Path) -> str:
+        """Fetch what a branch, tag or commit, also a short one, names now, and return the commit."""
+        self._context.console.say(f"fetching {git.without_credentials(url)} at {ref}")
+        self.ask(target, "init", "--quiet", "--template=")
+        fetch = ("fetch", "--quiet", "--no-recurse-submodules")
+        found = "FETCH_HEAD"
+        try:
+            self._reach(target, url, *fetch, "--no-tags", "--depth=1", "--", url, ref)
+        except UserFault as error:
+            if is_refusal(error.message):
+                raise self._fault(error, url) from None
+            found = ref
+        try:
+            if found == ref:
+                self._reach(target, url, *fetch, "--tags", "--", url, "+refs/heads/*:refs/remotes/origin/*")
+            commit = self.ask(target, "rev-parse", "--verify", "--end-of-options", f"{found}^{{commit}}").strip()
+        except UserFault as error:
+            message = f"{ref} of the dependency {url} cannot be had: {error.message}"
+            raise UserFault(message, field="environment") from None
+        self._check_out(url, commit, target)
+        return commit
+
+    def _check_out(self, url: str, commit: str, target: Path) -> None:
         self.ask(target, "checkout", "--quiet", "--detach", commit)
         for submodule in submodules_of(partial(self.ask, target), commit, url):
             self._fetch_submodule(submodule, target)
