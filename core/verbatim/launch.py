@@ -150,8 +150,9 @@ def _follow(command: Sequence[str], wheels: str | None, on_line: Callable[[str],
     watcher.start()
     try:
         assert process.stdout is not None
-        for line in process.stdout:
-            on_line(line.rstrip("\r\n"))
+        with process.stdout:
+            for line in process.stdout:
+                on_line(line.rstrip("\r\n"))
         return process.wait()
     finally:
         ended.set()

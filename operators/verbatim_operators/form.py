@@ -13,18 +13,19 @@ from airflow.sdk import Param
 
 from verbatim.request import Gate, RunRequest, parse_request
 
-UNFOLDED = ("code", "experiment", "command", "parameters")
+UNFOLDED = ("code", "experiment", "command", "entry_point", "parameters")
 """Shown at once: Airflow folds every section up but the one of the fields that name none."""
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("data", "as_of", "validation"),
     "Metrics and gates": ("metrics", "evaluation", "gates"),
     "Model": ("model", "promotion", "retention"),
-    "Where and how": ("resources", "environment", "seed"),
+    "Where and how": ("resources", "environment", "seed", "resume_from"),
 }
 _EXAMPLES: dict[str, str] = {
     "code": "https://git.example/team/churn.git",
     "experiment": "churn",
     "command": "python train.py --verbose",
+    "entry_point": "train_tuned",
     "parameters": '{"epochs": 5, "learning_rate": 0.1}',
     "data": '{"train": {"s3": {"connection": "s3_lake", "uri": "s3://lake/churn/train/"}}}',
     "as_of": "2026-11-20T00:00:00Z",
@@ -36,6 +37,7 @@ _EXAMPLES: dict[str, str] = {
     "promotion": "none, auto or manual",
     "resources": '{"cpus": 2, "memory": "4g", "timeout": "2h"}',
     "environment": '{"as_of": "2026-11-01"}',
+    "resume_from": "churn-20261120T042010-9f3c1a",
     "retention": '{"rejected": "30d"}',
 }
 _KINDS = {"gates": Gate}

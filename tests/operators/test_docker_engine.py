@@ -234,6 +234,20 @@ def test_local_data_is_seen_at_its_own_path_and_not_written_to(
     assert "part.csv" not in lines
 
 
+def test_packages_beside_the_index_are_seen_and_not_written_to(
+    settings: PlatformSettings, make_request: MakeRequest, script_image: str, tmp_path: Path, docker_daemon: Any
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "own.whl").touch()
+    command = "ls $UV_FIND_LINKS; touch $UV_FIND_LINKS/x 2>/dev/null || echo read-only"
+    with closing(connect()) as client:
+        engine = DockerEngine(settings.model_copy(update={"wheels": str(wheels)}), lambda: client)
+        for stage in ("prepare", "train", "evaluate"):
+            assert run(engine, make_request(stage, image=script_image, command=command))[1] == ["own.whl", "read-only"]
+        assert run(engine, make_request("extract", image=script_image, command="echo $UV_FIND_LINKS"))[1] == [""]
+
+
 def test_more_cpus_than_the_machine_has_is_the_confs_fault(
     engine: DockerEngine, make_request: MakeRequest, script_image: str
 ) -> None:
