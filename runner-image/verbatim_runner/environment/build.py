@@ -16,12 +16,12 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from verbatim_runner.environment.bytecode import compile_modules
 from verbatim_runner.environment.cpu_builds import as_installed, install_options
 from verbatim_runner.environment.interpreters import Interpreter, find_interpreter
 from verbatim_runner.environment.lock_text import has_all_hashes, names_packages_alone, packages_in
@@ -80,9 +80,10 @@ def ensure_environment(context: StageContext, lock_digest: str, python: str) -> 
     with _only_one(context, home.with_suffix(".lock")):
         cached = record.exists()
         if not cached:
-            _build(context, home, lock, interpreter)
+            runs_code = _build(context, home, lock, interpreter)
+            made = {"lock_digest": lock_digest, **_made_for(interpreter), "ran_code_of_packages": runs_code}
             with context.isolation.as_root():
-                record.write_text(json.dumps({"lock_digest": lock_digest, "python": interpreter.version}))
+                record.write_text(json.dumps(made))
     return _describe(home, lock, interpreter, cached=cached)
 
 
@@ -108,7 +109,20 @@ def _describe(home: Path, lock: str, interpreter: Interpreter, *, cached: bool) 
     )
 
 
-def _build(context: StageContext, home: Path, lock: str, interpreter: Interpreter) -> None:
+def _made_for(interpreter: Interpreter) -> dict[str, str]:
+    return {"python": interpreter.version, "interpreter": interpreter.path}
+
+
+def _made_of_wheels(context: StageContext, interpreter: Interpreter) -> list[Path]:
+    """Return this host's finished environments of an interpreter in whose making no code of packages ran."""
+    wanted = {**_made_for(interpreter), "ran_code_of_packages": False}
+    with context.isolation.as_root():
+        records = [(path, json.loads(path.read_text())) for path in (context.cache_dir / "environments").glob("*.json")]
+    return [path.with_suffix("") for path, record in records if wanted.items() <= record.items()]
+
+
+def _build(context: StageContext, home: Path, lock: str, interpreter: Interpreter) -> bool:
+    """Build an environment; return whether code of packages ran for it."""
     context.console.say(f"building an environment of {len(packages_in(lock))} packages")
     started = time.monotonic()
     listed = context.work_dir / "requirements.lock"
@@ -119,12 +133,14 @@ def _build(context: StageContext, home: Path, lock: str, interpreter: Interprete
         "pip", "sync", "--quiet", "--allow-empty-requirements", "--link-mode", "copy", *hashes, *install_options(lock),
         str(listed),
     )  # fmt: skip
-    if not (names_packages_alone(lock) and _build_from_wheels(context, home, sync, interpreter)):
+    runs_code = not (names_packages_alone(lock) and _build_from_wheels(context, home, sync, interpreter))
+    if runs_code:
         context.console.say("not all packages have wheels: building them")
         _build_apart(context, home, sync, interpreter)
     _close_to_pip(context, home)
     context.isolation.give_to_root(home)
     context.console.say(f"the environment was built in {time.monotonic() - started:.1f} s")
+    return runs_code
 
 
 def _build_from_wheels(context: StageContext, home: Path, sync: tuple[str, ...], interpreter: Interpreter) -> bool:
@@ -137,10 +153,7 @@ def _build_from_wheels(context: StageContext, home: Path, sync: tuple[str, ...],
         run_uv(context, *sync, *WHEELS_ONLY, "--python", python, cwd=context.work_dir, purpose=_INSTALLING)
     except Refused:
         return False
-    # Not by uv, which starts the environment's interpreter, and with it whatever a package's .pth file says.
-    compiler = [interpreter.path, "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(home / "lib")]
-    with context.isolation.as_root():
-        subprocess.run(compiler, stdin=subprocess.DEVNULL, check=False, **context.isolation.as_builder())
+    compile_modules(context, home, interpreter, _made_of_wheels(context, interpreter))
     return True
 
 
