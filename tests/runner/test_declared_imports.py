@@ -45,6 +45,19 @@ def test_every_kind_of_declaration_is_completed(write_tree, file, text):
     assert "six" in declared(write_tree({"train.py": "import numpy, six\n", file: text})).added
 
 
+@pytest.mark.parametrize(
+    "argv", [("python", "train"), ("sh", "-c", "python3 -u ./train"), ("./train", "--epochs", "3")]
+)
+def test_a_script_without_a_suffix_is_read_as_what_runs_it(write_tree, argv):
+    project = write_tree({"train": "#!/usr/bin/env python\nimport six\n", "other.py": "import xgboost\n"})
+    assert declared(project, started_by(*argv)).requirements == ("six",)
+
+
+def test_a_program_that_is_no_python_is_not_read_as_such(write_tree):
+    project = write_tree({"train": "#!/bin/sh\nimport six\n", "data": "import numpy\n", "fit.py": "import xgboost\n"})
+    assert declared(project, started_by("./train", "data", "x" * 5000)).requirements == ("xgboost",)
+
+
 def test_only_what_is_started_and_what_it_imports_counts(write_tree):
     files = {
         "requirements.txt": "numpy\n",

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from verbatim_runner.environment.distributions import is_known, requirement_of
+from verbatim_runner.training.system_libraries import advise_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +27,8 @@ OLD = timedelta(days=180)
 
 _NO_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'|there is no package called .(?P<package>[\w.]+).")
 _REMOVED = re.compile(
-    r"AttributeError: (?!'NoneType')|ImportError: |ModuleNotFoundError: No module named '\w+\.|Weights only load failed"
-    r"|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required|InvalidParameterError"
+    r"AttributeError: (?!'NoneType')|ImportError: (?!lib)|ModuleNotFoundError: No module named '\w+\."
+    r"|Weights only load failed|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required|InvalidParameterError"
     r"|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
 )
 """How it looks when a package no longer has what the code asks of it."""
@@ -95,6 +96,10 @@ def _of_missing_module(said: str, background: Background) -> str | None:
     )
 
 
+def _of_missing_library(said: str, _background: Background) -> str | None:
+    return advise_library(said)
+
+
 def _of_age(said: str, background: Background) -> str | None:
     changed = background.committed_at
     if changed is None or background.follows_commit or background.packages_until - changed < OLD:
@@ -129,4 +134,10 @@ def _of_lfs(said: str, background: Background) -> str | None:
     return f"{named[0]} is a git LFS pointer: its content is elsewhere and was not fetched. Give it as a channel."
 
 
-ADVISORS: tuple[Callable[[str, Background], str | None], ...] = (_of_missing_module, _of_age, _of_network, _of_lfs)
+ADVISORS: tuple[Callable[[str, Background], str | None], ...] = (
+    _of_missing_module,
+    _of_missing_library,
+    _of_age,
+    _of_network,
+    _of_lfs,
+)

@@ -6,6 +6,7 @@ One finder a form; each is a function from the last lines of output to a ``Reaso
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ _R_ERROR = re.compile(r"Error(?: in .*)? ?: ?|Error in ")
 _R_END = "Execution halted"
 _STATED = re.compile(r"\S+: error: \S|[A-Z]\w*(Error|Exception): \S")
 """As argparse says it; or Python, where it cannot even read the script."""
+_USAGE = re.compile(r"\s*Usage: \S")
+_OF_CLICK = re.compile(r"Error: \S")
+_BOX_OF_TYPER = re.compile(r"╭─+ Error ─")
 
 
 @dataclass(frozen=True)
@@ -108,4 +112,17 @@ def _stated(lines: Sequence[str]) -> Reason | None:
     return next((Reason(line.strip()) for line in reversed(lines) if _STATED.match(line.strip())), None)
 
 
-FINDERS: tuple[Callable[[Sequence[str]], Reason | None], ...] = (_python, _r, _stated)
+def _click(lines: Sequence[str]) -> Reason | None:
+    """Find what click, or Typer in its box, says below the usage that it shows of a command called wrongly."""
+    usage = max((number for number, line in enumerate(lines) if _USAGE.match(line)), default=None)
+    below = lines[usage + 1 :] if usage is not None else []
+    for number, line in enumerate(below):
+        if _OF_CLICK.match(line):
+            return Reason(_message(below[number:]))
+        if _BOX_OF_TYPER.match(line):
+            said = itertools.takewhile(lambda inside: inside.startswith("│"), below[number + 1 :])
+            return Reason(f"Error: {' '.join(inside.strip('│ ') for inside in said)}")
+    return None
+
+
+FINDERS: tuple[Callable[[Sequence[str]], Reason | None], ...] = (_python, _r, _click, _stated)

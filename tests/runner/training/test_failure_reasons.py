@@ -177,6 +177,14 @@ ValueError: no rows""".splitlines()
             "train.py: error: the fol",
         ),
         (
+            ["Usage: train.py [OPTIONS]", "Try 'train.py --help' for help.", "", "Error: No such option: --x", ""],
+            "Error: No such option: --x",
+        ),
+        (
+            [" Usage: train.py [OPTIONS]", "╭─ Error ────╮", "│ No such option:      │", "│ --x │", "╰────────────╯"],
+            "Error: No such option: --x",
+        ),
+        (
             ['  File "train.py", line 1', "    print 1", "SyntaxError: Missing parentheses"],
             "SyntaxError: Missing paren",
         ),
@@ -222,6 +230,22 @@ def test_a_missing_module_is_told_with_what_provides_it():
         "r-cran-caret"
         in advise("Error in library(caret) : there is no package called \u2018caret\u2019", background())[0]
     )
+
+
+def test_a_library_of_the_system_is_told_with_the_line_of_apt_txt():
+    said = "ImportError: libGL.so.1: cannot open shared object file: No such file or directory"
+    (advice,) = advise(said, background(age=timedelta(days=700)))
+    assert "libgl1 to apt.txt" in advice
+    assert "opencv-python-headless" in advice
+    (advice,) = advise(said.replace("libGL.so.1", "libgomp.so.1"), background())
+    assert advice == "libgomp.so.1 is a library of the system: add the line libgomp1 to apt.txt, beside the code."
+    (advice,) = advise(said.replace("libGL.so.1", "libown.so"), background())
+    assert "libown.so" in advice
+    assert "apt.txt" in advice
+
+
+def test_a_library_of_a_gpus_driver_is_no_system_package():
+    assert not advise("OSError: libcuda.so.1: cannot open shared object file: No such file or directory", background())
 
 
 def test_a_download_of_the_codes_own_is_told_apart():

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _NOT_TRAINING = frozenset({"tests", "test", "docs", "node_modules", "site-packages", "venv"})
 _NOT_TRAINING_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py"})
 _FILE = re.compile(r"[\w./-]+\.(?:py|ipynb|sh)\b")
+_RUN_BY_PYTHON = re.compile(r"(?:^|[\s/])python[\d.]*(?:\s+-[a-zA-Z]\b)*\s+(?P<file>[\w./-]+)")
+_SHEBANG = re.compile(rb"#!.*\bpython")
+_SHEBANG_BYTES = 256
 _MODULE = re.compile(r"(?:^|\s)-m\s+([\w.]+)")
 _LOADS_BY_NAME = frozenset({"import_module", "__import__", "instantiate", "run_module", "run_path", "LightningCLI"})
 _OTHER_LANGUAGES = frozenset({"Rscript", "R", "julia", "java"})
@@ -76,11 +79,18 @@ class StartedSources:
         return bool(sources or modules or code)
 
     def _files_named(self, words: str) -> list[Path]:
-        named = (self._project.directory / name.lstrip("/") for name in _FILE.findall(words))
-        return [file for file in named if self._is_ours(file)]
+        """Return the files that a command names: by their suffix, as what Python runs, or by their first line."""
+        by_name = dict.fromkeys([*_FILE.findall(words), *_RUN_BY_PYTHON.findall(words)])
+        files = [self._project.directory / name.lstrip("/") for name in by_name]
+        others = [self._project.directory / word for word in words.split() if not word.startswith(("/", "-"))]
+        ours = dict.fromkeys(file for file in (*files, *others) if self._is_ours(file))
+        return [file for file in ours if file in files or _has_shebang(file)]
 
     def _is_ours(self, file: Path) -> bool:
-        return file.is_file() and file.resolve().is_relative_to(self._project.root.resolve())
+        try:
+            return file.is_file() and file.resolve().is_relative_to(self._project.root.resolve())
+        except OSError:  # no name that a file can have
+            return False
 
     def _follow(self, file: Path) -> None:
         file = file.resolve()
@@ -151,6 +161,11 @@ def _has_module(place: Path, name: str, *, above: bool) -> bool:
         return True
     namespace = place / name
     return not is_known(name) and namespace.is_dir() and any(namespace.rglob("*.py"))
+
+
+def _has_shebang(file: Path) -> bool:
+    with file.open("rb") as content:
+        return _SHEBANG.match(content.readline(_SHEBANG_BYTES)) is not None
 
 
 def _runs_entry_points(source: Source) -> bool:
