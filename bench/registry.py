@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import metrics, overhead
+from bench import environment, metrics, overhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,4 +14,5 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "overhead": overhead.measure,
     "metrics": metrics.measure,
+    "environment": environment.measure,
 }
