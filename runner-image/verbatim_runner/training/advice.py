@@ -28,8 +28,8 @@ OLD = timedelta(days=180)
 _NO_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'|there is no package called .(?P<package>[\w.]+).")
 _REMOVED = re.compile(
     r"AttributeError: (?!'NoneType')|ImportError: (?!lib)|ModuleNotFoundError: No module named '\w+\."
-    r"|Weights only load failed|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required|InvalidParameterError"
-    r"|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
+    r"|Weights only load failed|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required"
+    r"|InvalidParameterError|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
 )
 """How it looks when a package no longer has what the code asks of it."""
 _NETWORK = re.compile(
