@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from verbatim.checkpoints import checkpoints_of
+from verbatim.documents import FileRef
 from verbatim.manifest import ModelVersion
 from verbatim.metrics import MetricPoint
 from verbatim.spec import RunSpec
@@ -184,11 +185,20 @@ def _artifacts(results: Results) -> list[dict[str, Any]]:
     validated = _outputs(results, "validate", ValidateOutputs)
     suites = validated.results.values() if validated else ()
     files = (
+        *_lock(results),
         *(file for suite in suites for file in (suite.result, suite.data_docs) if file),
         *(trained.artifacts if trained else ()),
         *(evaluated.artifacts if evaluated else ()),
     )
     return [_plain(file) for file in files]
+
+
+def _lock(results: Results) -> tuple[FileRef, ...]:
+    prepared = _outputs(results, "prepare", PrepareOutputs)
+    if prepared is None or not prepared.environment.lock_bytes:
+        return ()
+    made = prepared.environment
+    return (FileRef(path="environment/requirements.lock", size=made.lock_bytes, sha256=made.lock_digest),)
 
 
 def _checkpoints(store: Store, run_id: str, results: Results) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ class EnvironmentRef(Document):
     """The user's environment."""
 
     lock_digest: Sha256 = Field(description="digest of the lock, a requirements file with hashes, which is a blob")
+    lock_bytes: int | None = Field(None, ge=0, description="the lock's size")
     python: str = Field(description="full version, such as 3.11.2")
     packages: int
     declared_by: str = Field(

@@ -75,7 +75,7 @@ OUTPUTS: dict[StageName, Outputs] = {
     "prepare": PrepareOutputs(
         code=CodeRef(digest=D, bytes=10240, commit="1" * 40, files=3),
         environment=EnvironmentRef(
-            lock_digest=B, python="3.11.2", packages=4, declared_by="requirements.txt", cached=False
+            lock_digest=B, lock_bytes=30, python="3.11.2", packages=4, declared_by="requirements.txt", cached=False
         ),
         entry=Entry(argv=("python", "train.py"), appends_parameters=True, found_by="train.py"),
     ),
@@ -175,6 +175,7 @@ def test_a_finished_run_has_a_full_record(books: Books) -> None:
     assert record["model"]["files"] == [{"path": "model.pkl", "size": 7, "sha256": A}]
     assert record["code"]["url"] == "https://git.example/churn.git"
     assert (record["code"]["commit"], record["code"]["digest"]) == ("1" * 40, D)
+    assert {"path": "environment/requirements.lock", "size": 30, "sha256": B} in record["artifacts"]
     assert (record["environment"]["lock_digest"], record["environment"]["python"]) == (B, "3.11.2")
     train = record["data"]["train"]
     assert (train["digest"], train["rows"], train["files"], train["bytes"]) == (C, 12, 2, 90)

@@ -65,6 +65,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
     )
     return EnvironmentRef(
         lock_digest=lock.file.sha256,
+        lock_bytes=lock.file.size,
         python=environment.version,
         packages=environment.packages,
         declared_by=declaration.declared_by,
@@ -72,6 +73,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
         as_of=lock.as_of,
         added=declaration.added,
         relaxed=lock.relaxed,
+        local_packages=declaration.local,
         interpreter=provided.interpreter.why,
     )
 
