@@ -79,6 +79,9 @@ class EnvironmentRef(Document):
     as_of: Moment | None = Field(None, description="only releases up to then were considered; None: all")
     added: tuple[str, ...] = Field((), description="requirements that no declaration names and the code imports")
     relaxed: tuple[str, ...] = Field((), description="requirements whose pins were dropped (environment.relax)")
+    local_packages: tuple[str, ...] = Field(
+        (), description="directories of packages that lie in the code, seen from its root"
+    )
     interpreter: str | None = Field(None, description="why this interpreter, where the code demands one")
 
 

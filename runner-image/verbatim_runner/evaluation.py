@@ -19,6 +19,7 @@ from verbatim_runner.sources.workspace import place_code, place_snapshot
 from verbatim_runner.training.advice import Background
 from verbatim_runner.training.contract import write_config
 from verbatim_runner.training.failure import explain
+from verbatim_runner.training.local_packages import place_local_packages
 from verbatim_runner.training.outputs import files_below, store_files, take_back
 from verbatim_runner.training.placeholders import Values, fill_command, fill_parameters
 from verbatim_runner.training.places import Places
@@ -56,6 +57,7 @@ def run_evaluation(
     prepared = context.outputs_of("prepare", PrepareOutputs)
     places = Places.make(context.work_dir)
     project = place_code(context, prepared.code, spec.code.subdirectory, places.source)
+    local_path = place_local_packages(places, prepared.environment.local_packages)
     channels = _place_inputs(context, places, trained)
     parameters = fill_parameters(Values(channels, spec.parameters, places))
     argv = fill_command(entry_of_command(command).argv, Values(channels, parameters, places))
@@ -66,6 +68,7 @@ def run_evaluation(
         places=places,
         project=project,
         bin_dir=environment.bin_dir,
+        local_path=local_path,
         argv=argv,
         channels=channels,
         parameters=parameters,

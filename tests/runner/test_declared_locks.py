@@ -328,11 +328,14 @@ explicit = true
 [[tool.uv.index]]
 url = "https://index.example/simple"
 """
-    assert declared(write_tree({"pyproject.toml": text})).requirements == (
+    text += '[tool.uv.workspace]\nmembers = ["pkgs/*"]\n'
+    files = {"libs/b/setup.py": "", "pkgs/m/pyproject.toml": '[project]\nname = "D"\n'}
+    assert declared(write_tree({"pyproject.toml": text, **files})).requirements == (
         "--extra-index-url https://index.example/simple",
         "a[e] @ git+https://git.example/a.git@v1",
         "-e ./libs/b",
         'c @ https://files.example/c.whl ; python_version < "3.12"',
+        "-e ./pkgs/m",
         "torch",
     )
 

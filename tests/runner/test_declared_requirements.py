@@ -114,6 +114,17 @@ def test_files_of_other_names_that_could_both_be_meant_are_named(write_tree):
     assert "requirements-a.txt, requirements-b.txt" in found.notices[0]
 
 
+def test_packages_that_are_named_above_a_subdirectory_are_named_by_where_they_lie_from_it(write_tree):
+    files = {
+        "requirements.txt": "-e .\n-e ./libs/b[all]\n-e libs/c\nscikit-learn\n",
+        "setup.py": "",
+        "libs/c/setup.py": "",
+        "jobs/a/train.py": "import sklearn\n",
+    }
+    root = write_tree(files)
+    assert declared(root / "jobs/a", root).requirements == ("-e ../..", "-e ../../libs/c", "scikit-learn")
+
+
 def test_what_is_declared_above_a_subdirectory_counts_where_it_is_about_the_project(write_tree):
     files = {
         "requirements.txt": "-e .\nscikit-learn==1.4.0\n",

@@ -73,6 +73,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
         as_of=lock.as_of,
         added=declaration.added,
         relaxed=lock.relaxed,
+        local_packages=declaration.local,
         interpreter=provided.interpreter.why,
     )
 

@@ -17,6 +17,7 @@ from verbatim_runner.training.steps.collect_model import collect_model
 from verbatim_runner.training.steps.fetch_checkpoints import fetch_checkpoints
 from verbatim_runner.training.steps.fetch_code import fetch_code
 from verbatim_runner.training.steps.fetch_data import fetch_data
+from verbatim_runner.training.steps.install_local_packages import install_local_packages
 from verbatim_runner.training.steps.read_metric_files import read_metric_files
 from verbatim_runner.training.steps.run_command import run_command
 from verbatim_runner.training.steps.start_live_server import start_live_server
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 STEPS: tuple[Callable[[Training], None], ...] = (
     start_live_server,
     fetch_code,
+    install_local_packages,
     build_environment,
     fetch_data,
     fetch_checkpoints,

@@ -149,6 +149,16 @@ class Places:
         return self.work / "programs" / "execute-notebook"
 
     @property
+    def installed(self) -> Path:
+        """What stands for the installation of packages that lie in the code; only the runner writes here."""
+        return self.work / "installed" / "packages"
+
+    @property
+    def commands(self) -> Path:
+        """Those packages' commands."""
+        return self.work / "installed" / "bin"
+
+    @property
     def hypertune(self) -> Path:
         """The metric file of Vertex AI's tuner."""
         return self.output / "hypertune" / "output.metrics"

@@ -15,6 +15,7 @@ from verbatim_runner.metrics.capture import Capture
 from verbatim_runner.metrics.recorder import Recorder
 from verbatim_runner.metrics.tensorboard.write import EventFileWriter
 from verbatim_runner.mlflow_store import MlflowRecord
+from verbatim_runner.training.local_packages import LocalPath
 from verbatim_runner.training.log import TrainingLog
 from verbatim_runner.training.places import Places
 
@@ -54,6 +55,7 @@ class Training:
         step: The step at work.
         live: The live server.
         project: The project's directory.
+        local_path: What brings the packages in the code to the command.
         environment: The user's.
         channels: Channel to directory.
         parameters: With placeholders filled in.
@@ -89,6 +91,7 @@ class Training:
     step: str = "starting"
     live: LiveServer = field(init=False)
     project: Path = field(init=False)
+    local_path: LocalPath = field(default_factory=LocalPath)
     environment: Environment = field(init=False)
     channels: dict[str, Path] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)

@@ -7,7 +7,7 @@ line in ``FAMILIES``. Source of the names: docs/contracts.md.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from verbatim_runner.training.families.azure_ml import azure_ml
@@ -19,6 +19,7 @@ from verbatim_runner.training.families.sagemaker import sagemaker
 from verbatim_runner.training.families.trackers import trackers
 from verbatim_runner.training.families.verbatim import verbatim
 from verbatim_runner.training.families.vertex import vertex
+from verbatim_runner.training.local_packages import LocalPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,7 @@ class Setting:
         seed: The run's seed.
         live_url: The live server's address, as seen by the command; empty where there is none.
         live_token: What the live server asks for.
+        local_path: What brings the packages in the code to the command.
     """
 
     run_id: str
@@ -62,6 +64,7 @@ class Setting:
     seed: int
     live_url: str
     live_token: str
+    local_path: LocalPath = field(default_factory=LocalPath)
 
 
 FAMILIES: tuple[Callable[[Setting], dict[str, str]], ...] = (

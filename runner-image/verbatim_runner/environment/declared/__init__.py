@@ -5,6 +5,7 @@ To know one more way, write a module with a ``detect`` function and add it to ``
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from verbatim.errors import UserFault
@@ -26,6 +27,7 @@ from verbatim_runner.environment.declared import (
 )
 from verbatim_runner.environment.declared.interface import Declaration, PythonDemand
 from verbatim_runner.environment.declared.system_packages import find_system_packages
+from verbatim_runner.local_packages import find_local_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +66,7 @@ def find_declaration(project: Project, entry: Entry) -> Declaration:
     """
     found = (_read(name, detect, project, entry) for name, detect in _DETECTORS.items())
     declaration = next((declaration for declaration in found if declaration), None)
-    return imports.complete(declaration or imports.detect(project, entry), project, entry)
+    return imports.complete(_with_local(declaration, project), project, entry)
 
 
 def find_python(project: Project, entry: Entry) -> PythonDemand | None:
@@ -78,6 +80,13 @@ def find_python(project: Project, entry: Entry) -> PythonDemand | None:
         UserFault: A file that may name one cannot be read as what it is.
     """
     return _read("a file that names the interpreter", python_version.detect, project, entry)
+
+
+def _with_local(declaration: Declaration | None, project: Project) -> Declaration:
+    """Add the packages that lie in the code; where nothing is declared, dependencies are left to the imports."""
+    found = declaration or Declaration(declared_by="imports")
+    lines = (*found.requirements, *(found.locked or "").splitlines())
+    return replace(found, local=find_local_packages(project, lines))
 
 
 def _read(

@@ -6,6 +6,7 @@ A list that names nothing of what training imports is not about it (that of the 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from verbatim_runner.environment.declared.interface import Declaration
     from verbatim_runner.project import Project
 
+_LOCAL = re.compile(r"^(?P<editable>-e )?(?P<place>\.[^\[;\s]*)(?P<rest>.*)")
+_OF_A_PACKAGE = ("pyproject.toml", "setup.py")
 _DETECTORS = (pipfile_lock.detect, requirements.detect, python_env.detect, conda.detect, pipfile.detect)
 
 
@@ -43,10 +46,21 @@ def _directories_above(project: Project) -> Iterator[Path]:
 
 
 def _seen_from(project: Path, directory: Path, found: Declaration) -> Declaration:
-    """Leave out directories of packages, which are named by where they lie from above."""
     path = os.path.relpath(directory, project)
     return replace(
         found,
         declared_by=f"{path}/{found.declared_by}",
-        requirements=tuple(line for line in found.requirements if not line.startswith(("-e ", "."))),
+        requirements=tuple(filter(None, (_line_seen_from(project, path, line) for line in found.requirements))),
     )
+
+
+def _line_seen_from(project: Path, path: str, line: str) -> str | None:
+    """Name a package by where it lies from the project; leave out a directory that is none."""
+    found = _LOCAL.match(line)
+    if found is None:
+        return line
+    place = os.path.normpath(os.path.join(path, found["place"]))  # noqa: PTH118 - pathlib keeps the ..
+    there = project / place
+    if not there.is_file() and not any((there / name).is_file() for name in _OF_A_PACKAGE):
+        return None
+    return f"{found['editable'] or ''}{place if place.startswith('.') else f'./{place}'}{found['rest']}"

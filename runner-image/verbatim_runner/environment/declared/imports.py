@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from verbatim_runner.environment.declared.interface import Declaration
 from verbatim_runner.environment.declared.requirements import other_files
 from verbatim_runner.environment.declared.requirements_file import name_in
 from verbatim_runner.environment.declared.started import StartedSources
@@ -27,23 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from verbatim.stage import Entry
+    from verbatim_runner.environment.declared.interface import Declaration
     from verbatim_runner.project import Project
 
 _LOCKED_NAME = re.compile(r"^([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 _DISTUTILS = "setuptools ; python_version >= '3.12'"
 _BACKENDS_OF_KERAS = frozenset({"tensorflow", "torch", "jax"})
-
-
-def detect(project: Project, entry: Entry) -> Declaration:
-    """Return the distributions of all modules that training imports and the project does not contain."""
-    started = StartedSources(project, entry)
-    installed = _installed(started)
-    found = _missing(started, _names(installed), certain_alone=False)
-    seen = [file.relative_to(project.directory).as_posix() for file in other_files(project.directory)]
-    notice = f"there is no requirements.txt, and which of {', '.join(seen)} is meant cannot be told: none was read"
-    return Declaration(
-        declared_by="imports", requirements=_sorted({*installed, *found}), notices=(notice,) if seen else ()
-    )
 
 
 def is_about(declaration: Declaration, project: Project, entry: Entry) -> bool:
@@ -59,15 +47,26 @@ def complete(declaration: Declaration, project: Project, entry: Entry) -> Declar
     Where a project declares something, only modules whose distribution is known are added: one that is not may well
     come with what it declares.
     """
+    started = StartedSources(project, entry, declaration.local)
+    if declaration.declared_by == "imports":
+        declaration = _all_of(started, declaration, project)
     declared = _declared_names(declaration, project)
     added = [name for name in entry.requires if _name(name) not in declared]
     if declaration.declared_by != "imports":
-        started = StartedSources(project, entry)
         declared |= _names(added)
         installed = [line for line in _installed(started) if _name(line) not in declared]
         missing = _missing(started, declared | _names(installed), certain_alone=True)
         added = [*added, *_sorted({*installed, *missing})]
     return replace(declaration, added=tuple(dict.fromkeys(added)))
+
+
+def _all_of(started: StartedSources, declaration: Declaration, project: Project) -> Declaration:
+    """Return the distributions of all modules that training imports and the project does not contain."""
+    installed = _installed(started)
+    found = _missing(started, _names(installed), certain_alone=False)
+    seen = [file.relative_to(project.directory).as_posix() for file in other_files(project.directory)]
+    notice = f"there is no requirements.txt, and which of {', '.join(seen)} is meant cannot be told: none was read"
+    return replace(declaration, requirements=_sorted({*installed, *found}), notices=(notice,) if seen else ())
 
 
 def _missing(started: StartedSources, declared: frozenset[str], *, certain_alone: bool) -> set[str]:

@@ -20,6 +20,8 @@ class Declaration:
         locked: The project's own lock, as a requirements file in which every package has one version (with markers and
             hashes where the project's lock has them); what it lacks is resolved beside it.
         added: Requirements that no declaration names and the code imports; resolved with the others.
+        local: Directories of packages that lie in the code, seen from its root: they are not installed, but found as if
+            they were.
         notices: What the user should know of how it was read, each a sentence.
     """
 
@@ -29,6 +31,7 @@ class Declaration:
     constraints: tuple[str, ...] = ()
     locked: str | None = None
     added: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 

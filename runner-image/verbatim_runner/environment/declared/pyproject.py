@@ -6,6 +6,7 @@ resolver, which asks it where no run can be harmed.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,6 +19,7 @@ from verbatim_runner.environment.declared.poetry import git_url, requirement_lin
 from verbatim_runner.environment.declared.requirements_file import decode
 from verbatim_runner.environment.declared.setup_script import read_install_requires
 from verbatim_runner.environment.declared.toml_file import read_toml, texts_in
+from verbatim_runner.local_packages import local_sources
 
 if TYPE_CHECKING:
     from verbatim.stage import Entry
@@ -33,7 +35,7 @@ def detect(project: Project, _entry: Entry) -> Declaration | None:
     content = read_toml(project.directory / "pyproject.toml") or {}
     tool = content.get("tool", {})
     if "dependencies" in content.get("project", {}) or "dependencies" in content.get("project", {}).get("dynamic", ()):
-        return _of_project(content["project"], tool)
+        return _of_project(content["project"], tool, project)
     if "dependencies" in tool.get("poetry", {}):
         return _of_poetry(tool["poetry"])
     return _of_setup(project)
@@ -53,18 +55,23 @@ def _of_setup(project: Project) -> Declaration | None:
     return Declaration(declared_by=names[0], files=(names[0],))
 
 
-def _of_project(table: dict[str, Any], tool: dict[str, Any]) -> Declaration:
+def _of_project(table: dict[str, Any], tool: dict[str, Any], project: Project) -> Declaration:
     if "dependencies" in table.get("dynamic", []):
         return Declaration(declared_by="pyproject.toml", files=("pyproject.toml",))
     uv = tool.get("uv", {})
     # An index that is "explicit" is for the packages that name it as their source, most often builds of torch.
     indexes = index_lines(index.get("url", "") for index in uv.get("index", []) if not index.get("explicit"))
-    lines = (_from_source(line, uv.get("sources", {})) for line in texts_in(table, "dependencies", "pyproject.toml"))
+    beside = {
+        name: os.path.relpath(place, project.directory)
+        for name, place in local_sources(project.directory, project.root).items()
+    }
+    declared = texts_in(table, "dependencies", "pyproject.toml")
+    lines = (_from_source(line, uv.get("sources", {}), beside) for line in declared)
     return Declaration(declared_by="pyproject.toml", requirements=(*indexes.splitlines(), *filter(None, lines)))
 
 
-def _from_source(line: str, sources: dict[str, Any]) -> str | None:
-    """Return a dependency from where uv's settings say it comes (``tool.uv.sources``).
+def _from_source(line: str, sources: dict[str, Any], beside: dict[str, str]) -> str | None:
+    """Return a dependency from where uv's settings say it comes (``tool.uv.sources``), or from beside the project.
 
     https://docs.astral.sh/uv/concepts/projects/dependencies/#dependency-sources
     """
@@ -76,6 +83,8 @@ def _from_source(line: str, sources: dict[str, Any]) -> str | None:
     source = named.get(canonicalize_name(requirement.name))
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
+    if place := beside.get(canonicalize_name(requirement.name)):
+        return f"-e {place if place.startswith('.') else f'./{place}'}{extras}"
     if not isinstance(source, dict):
         return line
     if "git" in source:
@@ -83,7 +92,7 @@ def _from_source(line: str, sources: dict[str, Any]) -> str | None:
     if "url" in source:
         return f"{requirement.name}{extras} @ {source['url']}{marker}"
     if "path" in source:
-        return f"-e ./{source['path']}"
+        return f"{requirement.name}{extras} @ ./{source['path']}{marker}"
     return None if source.get("workspace") else line
 
 

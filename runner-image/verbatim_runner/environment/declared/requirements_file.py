@@ -25,6 +25,7 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"^(?P<name>--?[a-z][a-z-]*)(?:\s*=\s*|\s+|$)(?P<value>.*)$")
 _SHORT_WITH_VALUE = re.compile(r"^(?P<name>-[recif])(?P<value>[^\s-].*)$")
 _HASH = re.compile(r"--hash[=\s]\S+")
+_NAMES_ITS_PLACE = re.compile(r"[./]|[a-z]+[+:]|[A-Za-z]:")
 _CONDA_LIST = re.compile(r"^[\w.-]+=[\w.!+]+=\w+$")
 _INCLUDES = frozenset({"-r", "--requirement", "-c", "--constraint"})
 _LONG = {"-i": "--index-url", "-f": "--find-links", "--pypi-url": "--index-url"}
@@ -142,7 +143,7 @@ class _Reader:
     def _take_option(self, name: str, value: str, into: list[str]) -> None:
         name = _LONG.get(name, name)
         if name in {"-e", "--editable"}:
-            self._add(value, into)
+            self._add(value if _NAMES_ITS_PLACE.match(value) else f"./{value}", into)
         elif name in _KEPT:
             place = self._seen_from_project(value) if name == "--find-links" and "://" not in value else value
             self._listing.requirements.append(f"{name} {place}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from verbatim_runner.environment.declared.sources import Source, read_code, read_source
 from verbatim_runner.environment.distributions import MODULES_OF_COMMANDS, is_known
+from verbatim_runner.local_packages import read_local_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,14 +35,22 @@ _MAX_FILES = 5000
 class StartedSources:
     """The sources that take part, read.
 
+    Args:
+        project: The project.
+        entry: How training is started.
+        local: Directories of packages that lie in the code, seen from its root.
+
     Attributes:
         sources: What they say.
         modules: Modules that they import and the project does not contain.
     """
 
-    def __init__(self, project: Project, entry: Entry) -> None:
+    def __init__(self, project: Project, entry: Entry, local: Iterable[str] = ()) -> None:
         self._project = project
-        self._places = [project.directory, project.directory / "src", project.root, project.root / "src"]
+        self._places = [
+            project.directory, project.directory / "src", *_import_roots(project, local), project.root,
+            project.root / "src",
+        ]  # fmt: skip
         self._read: dict[Path, Source] = {}
         self.sources: list[Source] = []
         self.modules: set[str] = set()
@@ -147,6 +156,11 @@ class StartedSources:
                 here = here / part
             return True
         return False
+
+
+def _import_roots(project: Project, local: Iterable[str]) -> list[Path]:
+    found = [read_local_package(project.root / directory, project.root) for directory in local]
+    return [root for package in found if package for root in package.import_roots]
 
 
 def _has_module(place: Path, name: str, *, above: bool) -> bool:

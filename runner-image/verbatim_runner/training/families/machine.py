@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from verbatim_runner.training.variables import Setting
 
 PASSED_ON = (
@@ -34,13 +36,23 @@ def machine(setting: Setting) -> dict[str, str]:
         **passed,
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        "PATH": f"{setting.bin_dir}:{os.environ.get('PATH', SYSTEM_PATH)}",
+        "PATH": _joined(setting.bin_dir, *setting.local_path.commands, os.environ.get("PATH", SYSTEM_PATH)),
         "VIRTUAL_ENV": str(setting.bin_dir.parent),
-        **({"PYTHONPATH": str(source)} if (source := setting.project / "src").is_dir() else {}),
+        **({"PYTHONPATH": _joined(*imports)} if (imports := _imports(setting)) else {}),
         "HOME": str(setting.places.home),
         "TMPDIR": str(setting.places.temporary),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _imports(setting: Setting) -> list[Path]:
+    """Return where Python looks first: packages that lie in the code, and in any case the project's ``src``."""
+    source = setting.project.resolve() / "src"
+    return list(dict.fromkeys([*setting.local_path.imports, *([source] if source.is_dir() else [])]))
+
+
+def _joined(*places: Path | str) -> str:
+    return os.pathsep.join(map(str, places))
 
 
 def determinism(setting: Setting) -> dict[str, str]:

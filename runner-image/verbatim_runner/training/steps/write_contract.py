@@ -32,6 +32,7 @@ def write_contract(training: Training) -> None:
         places=places,
         project=training.project,
         bin_dir=training.environment.bin_dir,
+        local_path=training.local_path,
         argv=command,
         channels=training.channels,
         parameters=training.parameters,
