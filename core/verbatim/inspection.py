@@ -19,6 +19,7 @@ class FoundDependencies(Document):
         (), description="as they are declared, where they can be read without a build"
     )
     locked: bool = Field(False, description="whether the project brings a lock of its own")
+    local: tuple[str, ...] = Field((), description="directories of packages that lie in the code, seen from its root")
     added: tuple[str, ...] = Field((), description="what no declaration names and the code imports, or its start needs")
 
 

@@ -64,6 +64,7 @@ def _dependencies(context: StageContext, project: Project, entry: Entry) -> Foun
         declared_by=declaration.declared_by,
         requirements=declaration.requirements,
         locked=declaration.locked is not None,
+        local=declaration.local,
         added=declaration.added,
     )
 

@@ -22,7 +22,7 @@ from verbatim.stage import CodeRef, Entry, EnvironmentRef, PrepareOutputs, Stage
 from verbatim.store import Store
 from verbatim_runner.entry import find_entry
 from verbatim_runner.environment.build import Environment
-from verbatim_runner.environment.declared import find_python
+from verbatim_runner.environment.declared import find_declaration, find_python
 from verbatim_runner.environment.interpreters import choose_interpreter, find_interpreter, own_interpreter
 from verbatim_runner.environment.uv import find_uv, run_uv_apart
 from verbatim_runner.project import Project
@@ -120,9 +120,11 @@ def _as_if_prepared(context: StageContext) -> StageContext:
     code = store_code(context)
     project = Project.lay_out(context, code)
     interpreter = own_interpreter()
+    local_packages: tuple[str, ...] = ()
     try:
         entry = find_entry(project)
         interpreter = choose_interpreter(context, find_python(project, entry))
+        local_packages = find_declaration(project, entry).local
     except VerbatimError as error:
         context.console.say(error.message)
         entry = Entry(argv=_UNKNOWN, appends_parameters=False, found_by="nothing")
@@ -130,15 +132,16 @@ def _as_if_prepared(context: StageContext) -> StageContext:
     moment = now()
     result = StageResult(
         run_id=request.run_id, stage="prepare", try_number=1, state="succeeded", started_at=moment, finished_at=moment,
-        engine=request.engine, outputs=_prepared(code, entry, interpreter),
+        engine=request.engine, outputs=_prepared(code, entry, interpreter, local_packages),
     )  # fmt: skip
     return replace(context, request=request.model_copy(update={"inputs": request.inputs | {"prepare": result}}))
 
 
-def _prepared(code: CodeRef, entry: Entry, interpreter: Interpreter) -> PrepareOutputs:
+def _prepared(code: CodeRef, entry: Entry, interpreter: Interpreter, local_packages: tuple[str, ...]) -> PrepareOutputs:
     environment = EnvironmentRef(
-        lock_digest=_NO_LOCK, python=interpreter.version, packages=0, declared_by="nothing", cached=False
-    )
+        lock_digest=_NO_LOCK, python=interpreter.version, packages=0, declared_by="nothing", cached=False,
+        local_packages=local_packages,
+    )  # fmt: skip
     return PrepareOutputs(code=code, environment=environment, entry=entry)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from verbatim.stage import Entry
 from verbatim_runner.environment.declared import Declaration, find_declaration
 from verbatim_runner.local_packages import LocalPackage, read_local_package
 from verbatim_runner.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENTRY = Entry(argv=("python", "train.py"), appends_parameters=True, found_by="test")
 NAMED = '[project]\nname = "churn"\n'

@@ -117,6 +117,8 @@ def _print_environment(inspection: Inspection) -> None:
         out.print(f"dependencies  {plain(dependencies.declared_by)}: {plain(names)}")
         if dependencies.added:
             out.print(f"added to them {plain(', '.join(dependencies.added))}")
+        if dependencies.local:
+            out.print(f"packages here {plain(', '.join(dependencies.local))}")
     if python:
         demand = f" ({python.declared_by} demands {python.demanded})" if python.demanded else ""
         out.print(

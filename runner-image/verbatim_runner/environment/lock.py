@@ -84,9 +84,7 @@ def lock_wish(context: StageContext, wish: Wish, committed_at: datetime | None) 
         text = ""
     cleaned = lock_text.without_directories(text)
     if len(lock_text.blocks_in(cleaned)) < len(lock_text.blocks_in(text)):
-        context.console.say(
-            "packages that lie in the code are not installed; they are used from there as if they were"
-        )
+        context.console.say("packages that lie in the code are not installed; they are used from there as if they were")
     file = context.store.put_bytes((indexes + cleaned).encode(), "requirements.lock")
     return Lock(file=file, python=wish.interpreter.version, as_of=wish.until)
 

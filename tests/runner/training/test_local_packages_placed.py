@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from verbatim.stage import Entry, PrepareOutputs
@@ -123,8 +122,8 @@ fine = "os:path.join [extra]"
 """)
     path = place_local_packages(places, (".", "missing"))
     assert path.imports == (places.installed, places.source)
-    assert os.listdir(places.commands) == ["good"]
-    assert os.listdir(places.installed) == ["evil-1.dist-info"]
+    assert [file.name for file in places.commands.iterdir()] == ["good"]
+    assert [file.name for file in places.installed.iterdir()] == ["evil-1.dist-info"]
     written = (places.installed / "evil-1.dist-info" / "entry_points.txt").read_text()
     assert written == "[our.plugins]\nfine = os:path.join [extra]\n\n[console_scripts]\ngood = os:getpid\n"
 
