@@ -214,14 +214,12 @@ def test_an_unfinished_environment_is_built_again(tmp_path, write_tree):
 
 
 def test_cuda_libraries_are_left_out_unless_gpus_are_asked_for(ground, write_tree):
-    project = write_tree({"train.py": "import xgboost\n"})
-    code = ground.store_directory(project)
+    tree = write_tree({"train.py": "import xgboost\n"})
+    project, code = Project(tree, tree), ground.store_directory(tree)
     names = []
     for gpus in (0, 1):
         request = ground.request("prepare", {"resources": {"gpus": gpus}}, code)
-        declaration = find_declaration(
-            Project(project, project), Entry(argv=("python",), appends_parameters=True, found_by="test")
-        )
+        declaration = find_declaration(project, Entry(argv=("python",), appends_parameters=True, found_by="test"))
         context = ground.context(request)
         lock = lock_wish(context, wish_of(declaration, project, own_interpreter()), None)
         names.append({name.partition("-")[0] for name in packages_in(ground.store.get_blob(lock.file.sha256).decode())})

@@ -94,7 +94,7 @@ def refusal(said: str) -> Refused:
 
 
 def wished(path: Path, *requirements: str) -> Wish:
-    return Wish("requirements.txt", path, own_interpreter(), requirements=requirements)
+    return Wish("requirements.txt", path, path, own_interpreter(), requirements=requirements)
 
 
 @pytest.mark.parametrize(("line", "steps"), [

@@ -21,11 +21,11 @@ from verbatim_runner.environment.resolver import Wish, resolve
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from verbatim.stage import CodeRef
     from verbatim_runner.environment.declared import Declaration
     from verbatim_runner.environment.interpreters import Interpreter
+    from verbatim_runner.project import Project
     from verbatim_runner.stage_context import StageContext
 
 _FORMAT = "3"
@@ -48,12 +48,13 @@ class Lock(Document):
     relaxed: tuple[str, ...] = ()
 
 
-def wish_of(declaration: Declaration, project: Path, interpreter: Interpreter) -> Wish:
+def wish_of(declaration: Declaration, project: Project, interpreter: Interpreter) -> Wish:
     """Return what a declaration asks to be resolved; builds for the CPU come in by ``without_cuda`` alone."""
     lines = map(_without_comment, (*declaration.requirements, *declaration.added))
     return Wish(
         declared_by=declaration.declared_by,
-        project=project,
+        project=project.directory,
+        root=project.root,
         interpreter=interpreter,
         files=declaration.files,
         requirements=tuple(filter(None, lines)),

@@ -43,7 +43,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
 
     Args:
         context: The stage's.
-        project: The project; a build may write into its directory.
+        project: The project; a build may write into the code.
         entry: How training is started.
         code: The code's blob.
 
@@ -55,7 +55,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
     declaration = find_declaration(project, entry)
     for notice in (*(demand.notices if demand else ()), *declaration.notices):
         context.warn(notice)
-    wish = wish_of(declaration, project.directory, choose_interpreter(context, demand))
+    wish = wish_of(declaration, project, choose_interpreter(context, demand))
     provided = _provide_known(context, wish, code) or _provide_anew(context, wish, code)
     lock, environment = provided.lock, provided.environment
     _tell(context, code, lock, environment)

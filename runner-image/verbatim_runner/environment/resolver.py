@@ -35,6 +35,7 @@ class Wish:
     Attributes:
         declared_by: What it was read from, in the record's words.
         project: The project's directory, from which relative paths are seen.
+        root: The root of the code, in which a build may write.
         interpreter: What it is resolved for.
         files: What a build backend has to be asked about, relative to the project.
         requirements: Lines of a requirements file.
@@ -49,6 +50,7 @@ class Wish:
 
     declared_by: str
     project: Path
+    root: Path
     interpreter: Interpreter
     files: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
@@ -91,7 +93,7 @@ def resolve(context: StageContext, wish: Wish) -> str:
     """
     if not wish.is_plain:
         lines, copies = with_local_copies(context, wish.requirements)
-        context.isolation.give_to_trainer(wish.project)
+        context.isolation.give_to_trainer(wish.root)
         command = _command(context, replace(wish, requirements=lines))
         return restored(run_uv_apart(context, *command, cwd=wish.project, purpose=_purpose(wish)), copies)
     built: list[str] = []
