@@ -239,6 +239,19 @@ def test_why_a_download_failed_is_told_without_the_credential(desk: Desk, web_se
     assert "cannot be reached" in desk.problem("http://127.0.0.1:9/churn.zip")
 
 
+def test_an_archive_is_known_by_its_content_where_its_url_does_not_say_so(desk: Desk, web_server: WebServer) -> None:
+    web_server.public.append("/")
+    tree_of(web_server.root, {"zip/page": "<!DOCTYPE html><title>churn</title>"})
+    zip_of(web_server.root / "zip/main", FILES)
+    tar_of(web_server.root / "zip/v1.0", FILES)
+    for name in ("main", "v1.0"):
+        code = desk.pin(f"{web_server.url}/zip/{name}")
+        assert (code.kind, desk.files(code)) == ("archive", FILES)
+    for name in ("page", "nothing"):
+        assert "a repository that" in desk.problem(f"{web_server.url}/zip/{name}")
+    assert "a repository that" in desk.problem(f"{web_server.url}/zip/main", ref="v2")
+
+
 def test_code_comes_over_plain_http_from_this_machine_alone(desk: Desk) -> None:
     assert "https:// alone" in desk.problem("http://git.example/churn.zip")
     desk.connections = {"team": Connection("team", "http", USER, PASSWORD)}
@@ -367,6 +380,31 @@ def test_a_project_that_looks_above_itself_keeps_its_place_in_the_work_tree(
     script = desk.pin(tmp_path / "repo/jobs/churn/train.py")
     assert (script.kind, script.file, script.subdirectory) == ("file", "train.py", "jobs/churn")
     assert script.digest == code.digest
+
+
+@pytest.mark.parametrize("source", [
+    "import ours\n", "import os, ours.data as data\n", "    from ours.data import load\n", '{"source": ["import ours"]}',
+])  # fmt: skip
+@pytest.mark.parametrize("module", ["ours.py", "ours/data.py", "src/ours/__init__.py", "jobs/ours/__init__.py"])
+def test_a_project_that_imports_from_above_itself_keeps_its_place_in_the_work_tree(
+    desk: Desk, tmp_path: Path, source: str, module: str
+) -> None:
+    files = {module: "x = 1\n", "jobs/churn/train.ipynb": source}
+    make_repository(tmp_path / "repo", files)
+    code = desk.pin(tmp_path / "repo/jobs/churn")
+    assert (code.subdirectory, desk.files(code)) == ("jobs/churn", files)
+    assert "imports ours from above it" in desk.warnings[0]
+
+
+def test_what_a_project_has_itself_and_what_python_has_is_not_looked_for_above(desk: Desk, tmp_path: Path) -> None:
+    files = {
+        "json.py": "",
+        "ours.py": "",
+        "churn/train.py": "import json, ours\nimport numpy\n",
+        "churn/ours/io.py": "",
+    }
+    make_repository(tmp_path / "repo", files)
+    assert desk.pin(tmp_path / "repo/churn").subdirectory == "."
 
 
 def test_a_project_that_does_not_look_up_is_taken_alone(desk: Desk, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from verbatim.code import archive, directory, file, repository
+from verbatim.code.places import is_remote_file
+from verbatim.errors import PlatformFault, RequestError, UserFault
 
 if TYPE_CHECKING:
     from verbatim.code.pinning import Pinning
@@ -33,5 +35,18 @@ def pin_code(pinning: Pinning) -> PinnedCode:
         UserFault: Likewise, with the field at fault.
         PlatformFault: The store, or a server that was reached, does not work as it should.
     """
-    kind = next(kind for kind in KINDS if kind.applies(pinning.code.url))
-    return kind.pin(pinning)
+    kind: Kind = next(kind for kind in KINDS if kind.applies(pinning.code.url))
+    if kind is not repository or not is_remote_file(pinning.code.url):
+        return kind.pin(pinning)
+    try:
+        return kind.pin(pinning)
+    except RequestError as no_repository:
+        return _pin_as_archive(pinning, no_repository)
+
+
+def _pin_as_archive(pinning: Pinning, no_repository: RequestError) -> PinnedCode:
+    """Take what a web server has where no git repository is for an archive, whatever it is called (``…/zip/main``)."""
+    try:
+        return archive.pin(pinning)
+    except (UserFault, PlatformFault):
+        raise no_repository from None
