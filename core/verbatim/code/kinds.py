@@ -35,11 +35,11 @@ def pin_code(pinning: Pinning) -> PinnedCode:
         UserFault: Likewise, with the field at fault.
         PlatformFault: The store, or a server that was reached, does not work as it should.
     """
-    kind: Kind = next(kind for kind in KINDS if kind.applies(pinning.code.url))
+    kind = next(kind for kind in KINDS if kind.applies(pinning.code.url))
     if kind is not repository or not is_remote_file(pinning.code.url):
         return kind.pin(pinning)
     try:
-        return kind.pin(pinning)
+        return repository.pin(pinning)
     except RequestError as no_repository:
         return _pin_as_archive(pinning, no_repository)
 
