@@ -80,7 +80,9 @@ class EnvironmentRef(Document):
     added: tuple[str, ...] = Field((), description="requirements that no declaration names and the code imports")
     relaxed: tuple[str, ...] = Field((), description="requirements whose pins were dropped (environment.relax)")
     local_packages: tuple[str, ...] = Field(
-        (), description="directories of packages that lie in the code, seen from its root"
+        (),
+        description="directories of packages that lie in the code, and those above the project that it imports from, "
+        "seen from the root of the code",
     )
     interpreter: str | None = Field(None, description="why this interpreter, where the code demands one")
 

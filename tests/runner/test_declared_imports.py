@@ -160,4 +160,25 @@ def test_a_library_above_its_examples_is_installed_and_a_directory_does_not_hide
         "above.py": "",
     }
     root = write_tree(files)
-    assert declared(root / "examples", root=root).requirements == ("mlflow", "xgboost")
+    found = declared(root / "examples", root=root)
+    assert (found.requirements, found.local) == (("mlflow", "xgboost"), (".",))
+
+
+def test_modules_above_the_project_are_the_codes_own_and_what_they_import_is_needed(write_tree):
+    files = {
+        "setup.py": "import setuptools\nsetuptools.setup(name='ours')\n",
+        "ours/__init__.py": "import numpy\n",
+        "src/deeper/__init__.py": "import six\n",
+        "jobs/shared/io.py": "import yaml\n",
+        "jobs/churn/train.py": "from ours import x\nimport deeper\nfrom shared.io import load\n",
+    }
+    root = write_tree(files)
+    found = declared(root / "jobs/churn", root=root)
+    assert found.requirements == ("numpy", "PyYAML", "six")
+    assert set(found.local) == {".", "src", "jobs"}
+
+
+def test_an_extension_that_a_notebook_loads_is_an_import(write_tree):
+    project = write_tree({"fit.ipynb": notebook("%load_ext watermark\n%load_ext autoreload\n%watermark -v")})
+    found = declared(project, started_by("python", "fit.ipynb"))
+    assert found.requirements == ("watermark",)

@@ -1,18 +1,17 @@
 """How much of a directory's surroundings belongs to its code: itself alone, or the whole work tree that it lies in.
 
 Data and modules often lie above the project that uses them (``../../data/x.csv``). Where the sources of a directory in
-a git work tree mention a parent directory, the whole work tree is taken and the project keeps its place in it.
+a git work tree reach for what is above it, the whole work tree is taken and the project keeps its place in it.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from verbatim.code.ignore import NAME, read_ignore
 from verbatim.code.places import is_nobodys_project
+from verbatim.code.reach import reaches_above
 from verbatim.code.weight import bytes_of
 from verbatim.links import leading_out, words_for
 from verbatim.paths import exists
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 
 MAX_SURROUNDINGS_BYTES = 512 * 1024**2
 MAX_SURROUNDINGS_FILES = 50_000
-_MAX_SOURCE_BYTES = 2 * 1024**2
-_SOURCES = frozenset({
-    ".py", ".r", ".sh", ".ipynb", ".yaml", ".yml", ".json", ".conf", ".cfg", ".toml", ".ini", ".txt", ".rmd",
-})  # fmt: skip
-_SOURCE_NAMES = frozenset({"mlproject", "makefile"})
-_LOOKS_UP = re.compile(
-    rb"""\.\./|\.\.\\\\|['"]\.\.['"]|\.parent\.parent|os\.pardir|\.parents\[|dirname\(\s*(os\.)?(path\.)?dirname\("""
-)
 
 
 @dataclass(frozen=True)
@@ -84,14 +75,15 @@ def _extent(root: Path, subdirectory: str, listed: list[str], ignored: frozenset
 
 
 def with_surroundings(pinning: Pinning, directory: Path) -> Extent:
-    """Return a directory's extent, with the work tree around it where its sources look up and it may be taken.
+    """Return a directory's extent, with the work tree around it where its sources reach above and it may be taken.
 
     Raises:
         UserFault: A part of the directory cannot be read.
     """
     own = alone(directory)
     top = _work_tree_top(directory)
-    if top is None or not _looks_up(own):
+    reason = _why_more(own, top) if top else None
+    if top is None or reason is None:
         return own
     hindrance = None
     if not pinning.may_read(top):
@@ -102,12 +94,11 @@ def with_surroundings(pinning: Pinning, directory: Path) -> Extent:
         whole = _whole(top, own)
         if fits(whole):
             pinning.warn(
-                f"the code mentions a directory above it, so the whole work tree {top} is taken, with the project in "
-                f"{whole.subdirectory}"
+                f"the code {reason}, so the whole work tree {top} is taken, with the project in {whole.subdirectory}"
             )
             return whole
         hindrance = "it is too large"
-    pinning.warn(f"the code mentions a directory above it; the work tree {top} is not taken, since {hindrance}")
+    pinning.warn(f"the code {reason}; the work tree {top} is not taken, since {hindrance}")
     return own
 
 
@@ -132,21 +123,7 @@ def _work_tree_top(directory: Path) -> Path | None:
     return next((parent for parent in directory.parents if exists(parent / ".git")), None)
 
 
-def _looks_up(extent: Extent) -> bool:
-    if any(not link.startswith("/") for link in extent.links_out.values()):
-        return True
-    return any(_LOOKS_UP.search(_source(extent.root / name)) for name in extent.files if _is_source(name))
-
-
-def _is_source(name: str) -> bool:
-    path = PurePosixPath(name.lower())
-    return path.suffix in _SOURCES or path.name in _SOURCE_NAMES
-
-
-def _source(path: Path) -> bytes:
-    try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _MAX_SOURCE_BYTES:
-            return b""
-        return path.read_bytes()
-    except OSError:
-        return b""
+def _why_more(own: Extent, top: Path) -> str | None:
+    if any(not link.startswith("/") for link in own.links_out.values()):
+        return "has links to a directory above it"
+    return reaches_above(own.root, own.files, top)

@@ -64,6 +64,11 @@ def read_local_package(directory: Path, root: Path) -> LocalPackage | None:
     return LocalPackage(name, version, roots, renamed, said.entry_points)
 
 
+def modules_in(directory: Path) -> LocalPackage:
+    """Return what stands for modules that lie in a directory which describes no package."""
+    return LocalPackage(None, UNKNOWN_VERSION, (directory,), {}, {})
+
+
 def _name(name: str | None) -> str | None:
     try:
         return canonicalize_name(name or "", validate=True) and name

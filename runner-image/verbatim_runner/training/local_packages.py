@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from verbatim_runner.local_packages import read_local_package
+from verbatim_runner.local_packages import modules_in, read_local_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,10 +52,11 @@ def place_local_packages(places: Places, directories: Iterable[str]) -> LocalPat
 
     Args:
         places: The directories of the stage; the code is laid out.
-        directories: The packages', seen from the root of the code.
+        directories: The packages', and those of modules that belong to none, seen from the root of the code.
     """
     root = places.source.resolve()
-    found = [package for name in directories if (package := read_local_package(root / name, root))]
+    there = (root / name for name in directories if (root / name).is_dir())
+    found = [read_local_package(directory, root) or modules_in(directory) for directory in there]
     if not found:
         return LocalPath()
     for directory in (places.installed, places.commands):

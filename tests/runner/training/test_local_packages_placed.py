@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from verbatim.stage import Entry, PrepareOutputs
-from verbatim_runner.training.local_packages import place_local_packages
+from verbatim_runner.training.local_packages import LocalPath, place_local_packages
 from verbatim_runner.training.places import Places
 
 if TYPE_CHECKING:
@@ -128,10 +128,10 @@ fine = "os:path.join [extra]"
     assert written == "[our.plugins]\nfine = os:path.join [extra]\n\n[console_scripts]\ngood = os:getpid\n"
 
 
-def test_a_project_that_is_no_package_gets_nothing(tmp_path: Path):
+def test_without_packages_nothing_is_placed(tmp_path: Path):
     places = Places.make(tmp_path / "work")
     places.source.mkdir()
-    assert place_local_packages(places, ()) == place_local_packages(places, (".",))
+    assert place_local_packages(places, ()) == LocalPath()
     assert not places.installed.exists()
 
 
@@ -142,3 +142,12 @@ def test_a_package_is_recorded(trainings):
     assert isinstance(outputs, PrepareOutputs)
     assert isinstance(outputs.entry, Entry)
     assert outputs.environment.local_packages == (".", "packages/core")
+
+
+def test_modules_above_the_project_are_found_by_its_training(trainings):
+    files = {
+        "lib/ours/__init__.py": "from shared.kind import KIND\n",
+        "shared/kind.py": "KIND = 'tree'\n",
+        "lib/jobs/churn/train.py": "import json, ours\nprint(json.dumps({'kind': ours.KIND}))\n",
+    }
+    assert run_both(trainings, files, subdirectory="lib/jobs/churn", model=None) == {"kind": "tree"}

@@ -57,7 +57,8 @@ def complete(declaration: Declaration, project: Project, entry: Entry) -> Declar
         installed = [line for line in _installed(started) if _name(line) not in declared]
         missing = _missing(started, declared | _names(installed), certain_alone=True)
         added = [*added, *_sorted({*installed, *missing})]
-    return replace(declaration, added=tuple(dict.fromkeys(added)))
+    local = tuple(dict.fromkeys([*declaration.local, *started.roots_above]))
+    return replace(declaration, added=tuple(dict.fromkeys(added)), local=local)
 
 
 def _all_of(started: StartedSources, declaration: Declaration, project: Project) -> Declaration:

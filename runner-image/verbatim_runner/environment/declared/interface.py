@@ -20,8 +20,8 @@ class Declaration:
         locked: The project's own lock, as a requirements file in which every package has one version (with markers and
             hashes where the project's lock has them); what it lacks is resolved beside it.
         added: Requirements that no declaration names and the code imports; resolved with the others.
-        local: Directories of packages that lie in the code, seen from its root: they are not installed, but found as if
-            they were.
+        local: Directories of packages that lie in the code, and those above the project that it imports from, seen
+            from the root of the code: what is in them is not installed, but found as if it were.
         notices: What the user should know of how it was read, each a sentence.
     """
 

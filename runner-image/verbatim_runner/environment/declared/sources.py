@@ -26,6 +26,8 @@ _MAGIC = re.compile(r"^\s*([%!?]|[\w.]+\?\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*)[\w, ]+=\s*[%!].*$")
 _CELLS_OF_OTHER_LANGUAGES = re.compile(r"^%%(?!time\b|timeit\b|capture\b|prun\b|memit\b)")
 _PIP_INSTALL = re.compile(r"(?:^|[\s;&!%/}])pip3?\s+install\s+(?P<arguments>(?:(?!&&|\|\||;\s)[^\n])+)")
+_LOADS_EXTENSION = re.compile(r"^\s*%(?:load|reload)_ext\s+(?P<module>[\w.]+)")
+_EXTENSIONS_OF_IPYTHON = frozenset({"autoreload", "storemagic"})
 _RUNS_COMMANDS = frozenset({
     "call", "check_call", "check_output", "getoutput", "getstatusoutput", "popen", "Popen", "run", "system",
 })  # fmt: skip
@@ -96,6 +98,7 @@ def _read_notebook(content: bytes) -> Source:
     for line in (line for code in codes for line in code.splitlines()):
         if _MAGIC.match(line):
             _add_installs(line, found)
+            _add_extension(line, found)
     for cell in map(read_code, map(_without_magics, python)):
         for name in ("modules", "relative", "names", "texts"):
             getattr(found, name).update(getattr(cell, name))
@@ -179,6 +182,12 @@ def _add_installs(line: str, found: Source) -> None:
             found.installs.extend(_requirements_in(shlex.split(match["arguments"], comments=True)))
         except ValueError:
             continue
+
+
+def _add_extension(line: str, found: Source) -> None:
+    loaded = _LOADS_EXTENSION.match(line)
+    if loaded and loaded["module"] not in _EXTENSIONS_OF_IPYTHON:
+        found.modules.add(loaded["module"])
 
 
 def _add_listed_installs(node: ast.List | ast.Tuple, found: Source) -> None:

@@ -43,17 +43,17 @@ class StartedSources:
     Attributes:
         sources: What they say.
         modules: Modules that they import and the project does not contain.
+        roots_above: Directories above the project, seen from the root of the code, from which they import.
     """
 
     def __init__(self, project: Project, entry: Entry, local: Iterable[str] = ()) -> None:
         self._project = project
-        self._places = [
-            project.directory, project.directory / "src", *_import_roots(project, local), project.root,
-            project.root / "src",
-        ]  # fmt: skip
+        self._above = _places_above(project)
+        self._places = [project.directory, project.directory / "src", *_import_roots(project, local), *self._above]
         self._read: dict[Path, Source] = {}
         self.sources: list[Source] = []
         self.modules: set[str] = set()
+        self.roots_above: dict[str, None] = {}
         if entry.argv and entry.argv[0] in _OTHER_LANGUAGES:
             return
         started = self._follow_entry(entry)
@@ -146,8 +146,11 @@ class StartedSources:
         """Follow every file that importing a dotted name would load from the first place that has its first part."""
         parts = module.split(".")
         for place in places:
-            if not _has_module(place, parts[0], above=place == self._project.root != self._project.directory):
+            above = place in self._above
+            if not _has_module(place, parts[0], above=above):
                 continue
+            if above:
+                self.roots_above[place.relative_to(self._project.root).as_posix()] = None
             here = place
             for part in parts:
                 for file in (here / f"{part}.py", here / part / "__init__.py"):
@@ -156,6 +159,13 @@ class StartedSources:
                 here = here / part
             return True
         return False
+
+
+def _places_above(project: Project) -> list[Path]:
+    """Return where a project in a subdirectory may import from above it, the nearest first."""
+    inside = project.directory.relative_to(project.root).parts
+    above = [project.root.joinpath(*inside[:depth]) for depth in reversed(range(len(inside)))]
+    return [place for directory in above for place in (directory, directory / "src")]
 
 
 def _import_roots(project: Project, local: Iterable[str]) -> list[Path]:
@@ -167,7 +177,7 @@ def _has_module(place: Path, name: str, *, above: bool) -> bool:
     """Return whether ``import name`` finds something in a place.
 
     A directory without ``__init__.py`` gives way to an installed distribution; so does, for a project in a
-    subdirectory, what lies in the root of the code (a library beside its examples), which is not on Python's path.
+    subdirectory, what lies above it: a library beside its examples may have to be built first.
     """
     if not name or (above and is_known(name)):
         return False
