@@ -67,7 +67,8 @@ def test_packages_that_requirements_name_are_found_with_what_they_depend_on(writ
     })  # fmt: skip
     (root.parent / "elsewhere").mkdir()
     (root.parent / "elsewhere" / "setup.cfg").write_text("[metadata]\nname = e\n")
-    assert declared(root, "job").local == ("libs/a", "job/libs/plain", "libs/b", "libs/c")
+    (root / "libs/wheel.whl").touch()
+    assert declared(root, "job").local == ("libs/a", "job/libs/plain", "libs/wheel.whl", "libs/b", "libs/c")
 
 
 WORKSPACE = """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from verbatim_runner.local_packages.description import read_local_package
 from verbatim_runner.local_packages.sources import local_sources
+from verbatim_runner.local_packages.wheel import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 
     from verbatim_runner.project import Project
 
-_DIRECTORY = re.compile(r"(?:-e\s+)?(?P<path>\.{1,2}(?:/[^\[;]*)?)(?:\[[^]]*\])?\s*(?:;.*|--.*)?")
+_LOCAL = re.compile(
+    r"(?:-e\s+|[\w.-]+(?:\[[^]]*\])?\s*@\s*)?(?P<path>\.{1,2}(?:/[^\[;\s]*)?)(?:\[[^]]*\])?\s*(?:;.*|--.*)?"
+)
 
 
 def find_local_packages(project: Project, requirements: Iterable[str]) -> tuple[str, ...]:
-    """Return the directories of all packages that installing a project would install from the code.
+    """Return the directories, and the wheels, of all packages that installing a project would install from the code.
 
     That is the project itself, where it describes a package, what its requirements name, and what these depend on.
 
@@ -31,12 +34,16 @@ def find_local_packages(project: Project, requirements: Iterable[str]) -> tuple[
         Paths seen from the root of the code, in the order in which they were found.
     """
     root = project.root.resolve()
-    named = (match for line in requirements if (match := _DIRECTORY.fullmatch(line)))
-    waiting = [project.directory, *(project.directory / match["path"].strip() for match in named)]
+    named = (match for line in requirements if (match := _LOCAL.fullmatch(line)))
+    waiting = [project.directory, *(project.directory / match["path"] for match in named)]
     seen: list[Path] = []
     while waiting:
-        directory = waiting.pop(0).resolve()
-        if directory not in seen and directory.is_dir() and directory.is_relative_to(root):
-            seen.append(directory)
-            waiting += local_sources(directory, root).values()
-    return tuple(os.path.relpath(place, root) for place in seen if read_local_package(place, root))
+        place = waiting.pop(0).resolve()
+        if place not in seen and place.exists() and place.is_relative_to(root):
+            seen.append(place)
+            waiting += local_sources(place, root).values()
+    return tuple(
+        os.path.relpath(place, root)
+        for place in seen
+        if (place.suffix == SUFFIX if place.is_file() else read_local_package(place, root))
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from verbatim_runner.local_packages import modules_in, read_local_package
+from verbatim_runner.local_packages import modules_in, read_local_package, unpack_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,19 +52,27 @@ def place_local_packages(places: Places, directories: Iterable[str]) -> LocalPat
 
     Args:
         places: The directories of the stage; the code is laid out.
-        directories: The packages', and those of modules that belong to none, seen from the root of the code.
+        directories: The packages', and those of modules that belong to none, seen from the root of the code; wheels.
+
+    Raises:
+        UserFault: A wheel is none.
     """
     root = places.source.resolve()
-    there = (root / name for name in directories if (root / name).is_dir())
-    found = [read_local_package(directory, root) or modules_in(directory) for directory in there]
+    found = [_read(root / name, root, places) for name in directories if (root / name).exists()]
     if not found:
         return LocalPath()
     for directory in (places.installed, places.commands):
-        directory.mkdir(parents=True)
+        directory.mkdir(parents=True, exist_ok=True)
     for package in found:
         _place(package, places)
     roots = dict.fromkeys(place for package in found for place in package.import_roots)
     return LocalPath((places.installed, *roots), (places.commands,))
+
+
+def _read(place: Path, root: Path, places: Places) -> LocalPackage:
+    if place.is_file():
+        return unpack_wheel(place, places.wheels / place.stem)
+    return read_local_package(place, root) or modules_in(place)
 
 
 def _place(package: LocalPackage, places: Places) -> None:

@@ -154,6 +154,11 @@ class Places:
         return self.work / "installed" / "packages"
 
     @property
+    def wheels(self) -> Path:
+        """Wheels that lie in the code, unpacked."""
+        return self.work / "installed" / "wheels"
+
+    @property
     def commands(self) -> Path:
         """Those packages' commands."""
         return self.work / "installed" / "bin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from verbatim.stage import Entry, PrepareOutputs
@@ -50,7 +51,7 @@ FILES = {
 def run_both(trainings: Any, files: dict[str, str], **conf: Any) -> Any:
     """Prepare and train a project, and return what it printed as JSON on its last line."""
     ground = trainings.ground
-    code = ground.store_directory(trainings.write_tree(files))
+    code = ground.store_directory(conf.pop("root", None) or trainings.write_tree(files))
     subdirectory = conf.pop("subdirectory", ".")
     code = code.model_copy(update={"subdirectory": subdirectory})
     prepared = ground.run(ground.request("prepare", conf, code))
@@ -85,6 +86,26 @@ def test_a_package_that_stands_for_a_directory_is_imported_by_its_name(trainings
         "train.py": "import churn; print(churn.X)",
     }
     assert run_both(trainings, files, model=None) == 4
+
+
+def test_a_wheel_in_the_code_is_found_and_its_commands_too(trainings):
+    root = trainings.write_tree(
+        {
+            "pyproject.toml": "[project]\nname = 'app'\ndependencies = ['tools']\n[tool.uv.sources]\ntools = {path = 'wheels/tools-3-py3-none-any.whl'}\n"
+        }
+    )
+    (root / "wheels").mkdir()
+    with zipfile.ZipFile(root / "wheels/tools-3-py3-none-any.whl", "w") as wheel:
+        for name, text in {
+            "tools/__init__.py": "def main(): print((__import__('pathlib').Path(__file__).parent / 'n.txt').read_text())\n",
+            "tools/n.txt": "5",
+            "tools-3.dist-info/METADATA": "Metadata-Version: 2.1\nName: tools\nVersion: 3\n",
+            "tools-3.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "tools-3.dist-info/entry_points.txt": "[console_scripts]\ntool = tools:main\n",
+            "tools-3.dist-info/RECORD": "",
+        }.items():
+            wheel.writestr(name, text)
+    assert run_both(trainings, {}, root=root, command="tool", model=None) == 5
 
 
 def test_an_evaluation_finds_the_same_packages(trainings):
