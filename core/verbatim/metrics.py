@@ -16,9 +16,7 @@ class MetricPoint(Document):
     value: float
     step: int | None = None
     time: float = Field(description="seconds since the epoch")
-    source: str = Field(
-        description="how it was read: regex, text, json, tensorboard, mlflow, hypertune, http, system"
-    )
+    source: str = Field(description="how it was read: regex, text, json, tensorboard, mlflow, hypertune, http, system")
 
 
 class MetricSummary(Document):
