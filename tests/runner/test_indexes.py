@@ -107,3 +107,11 @@ def test_an_index_that_does_not_answer_is_worth_a_retry(ground, write_tree, monk
     result = ground.run(ground.request("prepare", code=code))
     assert result.error is not None
     assert result.error.kind == "platform"
+
+
+def test_a_version_that_a_private_index_does_not_have_is_not_taken_for_a_refused_login(
+    ground, write_tree, public, private
+):
+    private.add(wheel("secret", "1.0"))
+    result = prepared(ground, write_tree, private, "secret>2\n")
+    assert "only secret==1.0 is available" in result.error.message

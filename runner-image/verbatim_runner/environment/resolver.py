@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from verbatim_runner.environment.interpreters import Interpreter
     from verbatim_runner.stage_context import StageContext
 
+_LOGIN_REFUSED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b|authentication credentials")
 _NEEDS_WHEELS = re.compile(r"Wheels are required for `([^`]+)` because building from source is disabled")
 
 
@@ -106,13 +107,13 @@ def resolve(context: StageContext, wish: Wish) -> str:
         try:
             return (run_uv_apart if built else run_uv)(context, *arguments, cwd=wish.project, purpose=_purpose(wish))
         except Refused as refused:
-            name = _package_without_wheel(refused)
+            name = package_without_wheel(refused)
             if name is None or name in built or not wish.may_build(name):
                 raise _plainly(context, refused, built) from None
             built.append(name)
 
 
-def _package_without_wheel(refused: Refused) -> str | None:
+def package_without_wheel(refused: Refused) -> str | None:
     """Return the package that the resolver could have taken as source only."""
     match = _NEEDS_WHEELS.search(refused.said)
     return canonicalize_name(match[1]) if match else None
@@ -142,6 +143,8 @@ def _purpose(wish: Wish) -> str:
 
 def _plainly(context: StageContext, refused: Refused, built: list[str]) -> UserFault:
     """Say it where the reason is that a private index did not let uv in; a build is not logged in at all."""
+    if not _LOGIN_REFUSED.search(refused.said):
+        return refused
     private = next((index for index in private_indexes(context) if index.url in refused.said), None)
     if private and not built:
         return UserFault(
