@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from verbatim.errors import PlatformFault, UserFault
 from verbatim.stage import EnvironmentRef
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import find_declaration, find_python
-from verbatim_runner.environment.interpreters import available_interpreters, choose_interpreter, find_interpreter
+from verbatim_runner.environment.fitting_python import WHY, fitting_python
+from verbatim_runner.environment.interpreters import choose_interpreter, find_interpreter
 from verbatim_runner.environment.lock import find_known, keep_known, lock_wish, wish_of
 from verbatim_runner.environment.relax import cautious, dropped, opened, relaxed
 from verbatim_runner.environment.remedies import with_remedies
-from verbatim_runner.environment.resolver import resolve
+from verbatim_runner.environment.resolver import package_without_wheel
 from verbatim_runner.environment.uv import Refused
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from verbatim_runner.environment.resolver import Wish
     from verbatim_runner.project import Project
     from verbatim_runner.stage_context import StageContext
-
-
-_TAKEN = "the pins can be installed with it, and not with the platform's own (relax)"
 
 
 @dataclass(frozen=True)
@@ -97,19 +94,20 @@ def _provide_known(context: StageContext, wish: Wish, code: CodeRef) -> _Provide
         return None
     interpreter = wish.interpreter
     if interpreter.version != lock.python:
-        interpreter = find_interpreter(context, lock.python).because(_TAKEN)
+        interpreter = find_interpreter(context, lock.python).because(WHY)
     return _Provided(interpreter, lock, ensure_environment(context, lock.file.sha256, lock.python))
 
 
 def _provide_anew(context: StageContext, wish: Wish, code: CodeRef) -> _Provided:
-    relaxes = context.request.spec.environment.relax
-    declared = cautious(wish) if relaxes else wish
+    """Provide what is declared: with the platform's own Python, else with one that has the wheels, else as relaxed."""
     try:
-        provided = _attempt(context, declared, code.committed_at)
+        provided = _attempt(context, cautious(wish), code.committed_at)
     except Refused as refused:
-        if not relaxes:
-            raise with_remedies(context, wish, refused, code.committed_at) from None
-        provided = _relax(context, declared, refused, code.committed_at)
+        fitting = fitting_python(context, wish)
+        if context.request.spec.environment.relax:
+            provided = _relax(context, wish, fitting, refused, code.committed_at)
+        else:
+            provided = _build(context, wish, fitting, refused, code.committed_at)
     keep_known(context, wish, code, provided.lock)
     return provided
 
@@ -119,10 +117,25 @@ def _attempt(context: StageContext, wish: Wish, committed_at: datetime | None) -
     return _Provided(wish.interpreter, lock, ensure_environment(context, lock.file.sha256, lock.python))
 
 
-def _relax(context: StageContext, declared: Wish, refused: Refused, committed_at: datetime | None) -> _Provided:
-    """Take another Python of this machine that can install what is declared, else drop pins until this one can."""
-    base = opened(declared)
-    wish = _of_other_python(context, base) or relaxed(base, refused)
+def _build(
+    context: StageContext, wish: Wish, fitting: Interpreter | None, refused: Refused, committed_at: datetime | None
+) -> _Provided:
+    """Take the Python that fits, and build what has no wheel for it either."""
+    if fitting is None and package_without_wheel(refused) is None:
+        raise with_remedies(context, wish, refused, committed_at)
+    wish = replace(wish, interpreter=fitting or wish.interpreter)
+    try:
+        return _attempt(context, wish, committed_at)
+    except Refused as again:
+        raise with_remedies(context, wish, again, committed_at) from None
+
+
+def _relax(
+    context: StageContext, declared: Wish, fitting: Interpreter | None, refused: Refused, committed_at: datetime | None
+) -> _Provided:
+    """Take the Python that fits, and drop pins that it cannot install either."""
+    base = opened(replace(declared, interpreter=fitting or declared.interpreter))
+    wish = base if fitting else relaxed(base, refused)
     while wish is not None:
         try:
             provided = _attempt(context, wish, committed_at)
@@ -133,19 +146,3 @@ def _relax(context: StageContext, declared: Wish, refused: Refused, committed_at
             lock = provided.lock.model_copy(update={"relaxed": dropped(base, wish)})
             return replace(provided, lock=lock)
     raise with_remedies(context, declared, refused, committed_at)
-
-
-def _of_other_python(context: StageContext, wish: Wish) -> Wish | None:
-    """Return the wish for another Python of this machine, where nothing demands one and that one has all wheels."""
-    if wish.interpreter.why is not None or not wish.is_plain:
-        return None
-    for other in available_interpreters(context):
-        if other.minor == wish.interpreter.minor:
-            continue
-        candidate = replace(wish, interpreter=other.because(_TAKEN))
-        try:
-            resolve(context, candidate)
-        except (UserFault, PlatformFault):
-            continue
-        return candidate
-    return None
