@@ -10,7 +10,7 @@ import pytest
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.stage import PrepareOutputs
-from verbatim_runner.environment.build import ensure_environment, make_bare_environment
+from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.environment.declared import PythonDemand
 from verbatim_runner.environment.interpreters import (
     Interpreter,
@@ -103,8 +103,3 @@ def test_neither_virtual_environments_nor_scripts_are_taken(ground, tmp_path, mo
     monkeypatch.setenv("PATH", f"{tmp_path}/venv/bin:{shims}")
     found = available_interpreters(ground.context(ground.request("prepare")))
     assert not [interpreter for interpreter in found if str(tmp_path) in interpreter.path]
-
-
-def test_a_bare_environment_has_an_interpreter_and_nothing_else(ground):
-    environment = make_bare_environment(ground.context(ground.request("train")), OWN.version)
-    assert (environment.python.exists(), environment.packages) == (True, 0)

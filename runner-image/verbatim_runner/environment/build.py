@@ -87,11 +87,6 @@ def ensure_environment(context: StageContext, lock_digest: str, python: str) -> 
     return _describe(home, lock, interpreter, cached=cached)
 
 
-def make_bare_environment(context: StageContext, python: str) -> Environment:
-    """Return an environment with nothing in it, for whoever looks into why another cannot be built."""
-    return ensure_environment(context, context.store.put_bytes(b"", "requirements.lock").sha256, python)
-
-
 def _home(context: StageContext, lock_digest: str, interpreter: Interpreter) -> Path:
     """Return where an environment lies; its interpreter counts, since it is linked to and not copied."""
     host = f"{platform.machine()} {'-'.join(platform.libc_ver())}"
