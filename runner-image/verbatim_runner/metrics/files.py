@@ -144,22 +144,36 @@ def read_metrics_json(root: Path, path: str) -> list[Reading]:
 
 def open_beneath(root: Path, path: str) -> BinaryIO | None:
     """Open a regular file below a directory, following no link; None where there is none that may be read."""
-    *folders, name = path.split("/")
-    held: list[int] = []
+    folder, _, name = path.rpartition("/")
+    held = open_directory_beneath(root, folder)
+    if held is None:
+        return None
     try:
-        held.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
-        for folder in folders:
-            held.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=held[-1])
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=held)
     except OSError:
         return None
     finally:
-        for folder_descriptor in held:
-            os.close(folder_descriptor)
+        os.close(held)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return None
     return os.fdopen(descriptor, "rb")
+
+
+def open_directory_beneath(root: Path, path: str) -> int | None:
+    """Open a directory below another one, following no link; None where there is none that may be read."""
+    held: list[int] = []
+    try:
+        held.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
+        for folder in filter(None, path.split("/")):
+            held.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
+    except OSError:
+        return None
+    else:
+        return held.pop()
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def _hypertuned(line: str) -> list[DatedReading]:

@@ -29,6 +29,8 @@ MAX_QUERY_S = 20.0
 _LARGEST = 1.7976931348623157e308
 """What MLflow writes for infinity."""
 _STEPS_BETWEEN_LOOKS = 100_000
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+"""How a rollback journal ends that names a journal of several databases (sqlite.org/fileformat.html, pager.c)."""
 _TABLES = frozenset({"runs", "metrics", "params", "tags"})
 _TEXTS = "SELECT t.run_uuid, t.key, t.value FROM {} t JOIN runs r USING (run_uuid) WHERE r.start_time >= ?"
 
@@ -121,7 +123,10 @@ class Database:
 
     @contextmanager
     def _copy(self) -> Iterator[Path | None]:
-        """Copy the database, with what belongs to it while it is written, to where no one else writes."""
+        """Copy the database, with what belongs to it while it is written, to where no one else writes.
+
+        Not a journal that names another one: SQLite would delete that file, wherever it lies.
+        """
         with tempfile.TemporaryDirectory(prefix="mlflow-", dir=self._root) as directory:
             copy = Path(directory) / "copy"
             for suffix in ("", "-wal", "-journal"):
@@ -131,6 +136,8 @@ class Database:
                 with file, Path(f"{copy}{suffix}").open("wb") as target:
                     if os.fstat(file.fileno()).st_size <= MAX_BYTES:
                         shutil.copyfileobj(file, target, 1024 * 1024)
+                if suffix == "-journal" and Path(f"{copy}{suffix}").read_bytes().endswith(_NAMES_ANOTHER):
+                    Path(f"{copy}{suffix}").unlink()
             yield copy if copy.exists() and copy.stat().st_size else None
 
     def _state(self) -> tuple[tuple[int, int], ...]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from verbatim_runner.metrics.files import GrowingFile, open_beneath
+from verbatim_runner.metrics.files import GrowingFile, open_beneath, open_directory_beneath
 from verbatim_runner.mlflow_store.runs import RunPoint, StoredModel, StoredRun, seconds
 
 if TYPE_CHECKING:
@@ -97,15 +97,20 @@ class FileStore:
         return content if isinstance(content, dict) else None
 
     def _files_below(self, directory: str) -> list[tuple[str, str]]:
-        """Return the key and the path of each file, sorted; a key may have slashes."""
-        top = self._finder.root / directory
+        """Return the key and the path of each file, sorted; a key may have slashes. No link is followed."""
         found: list[tuple[str, str]] = []
-        for folder, names, files in os.walk(top):
-            names.sort()
-            below = PurePosixPath(folder).relative_to(top)
-            found += [(str(below / name), f"{directory}/{below / name}") for name in sorted(files)]
-            if len(found) > MAX_FILES_A_RUN:
-                break
+        held = open_directory_beneath(self._finder.root, directory)
+        if held is None:
+            return found
+        try:
+            for folder, names, files, _ in os.fwalk(".", dir_fd=held):
+                names.sort()
+                below = PurePosixPath(folder)
+                found += [(str(below / name), f"{directory}/{below / name}") for name in sorted(files)]
+                if len(found) > MAX_FILES_A_RUN:
+                    break
+        finally:
+            os.close(held)
         return found[:MAX_FILES_A_RUN]
 
     def _text(self, path: str, limit: int = MAX_VALUE_BYTES) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import struct
 from contextlib import closing
 
 import pytest
@@ -225,6 +226,30 @@ def test_a_store_that_names_places_outside_the_run_gives_nothing_of_them(tmp_pat
         database.execute(f"INSERT INTO logged_models VALUES ('m', 'm', '{place}', {START_MS}, 'a1')")
     record = reader.record()
     assert (record.models, record.artifacts) == ((), ())
+
+
+def test_a_journal_that_names_another_file_does_not_have_it_deleted(tmp_path, project, reader):
+    database = Database(project / "mlflow.db")
+    database.run("a1", "first")
+    database.log("a1", "loss", 1.0)
+    other = tmp_path / "other"
+    other.write_text("precious")
+    name, magic = str(other).encode(), bytes.fromhex("d9d505f920a163d7")
+    header = magic + struct.pack(">IIIII", 0, 0, (project / "mlflow.db").stat().st_size // 4096, 512, 4096)
+    ending = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    (project / "mlflow.db-journal").write_bytes(header.ljust(512, b"\0") + ending)
+    assert reader.points() == [("loss", 1.0, 0)]
+    assert other.read_text() == "precious"
+
+
+def test_a_link_in_place_of_a_runs_parameters_tells_nothing_of_where_it_leads(tmp_path, project, reader):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "run-of-another").touch()
+    directory = FileStore(project).run("a1", "first")
+    (directory / "params").rmdir()
+    (directory / "params").symlink_to(elsewhere)
+    assert reader.record().params == {}
 
 
 @pytest.mark.parametrize(
