@@ -48,7 +48,7 @@ def reaches_above(directory: Path, names: Iterable[str], top: Path) -> str | Non
     wanted = {module for content in python for module in _imported(content)} - sys.stdlib_module_names
     inside = {part for name in names for part in PurePosixPath(name).with_suffix("").parts}
     for module in sorted(wanted - inside):
-        if any(_provides(place, module) for place in _above(directory, top)):
+        if any(_provides(place, module, directory) for place in _above(directory, top)):
             return f"imports {module} from above it"
     return None
 
@@ -67,13 +67,17 @@ def _above(directory: Path, top: Path) -> Iterator[Path]:
             return
 
 
-def _provides(place: Path, module: str) -> bool:
-    return any(exists(root / f"{module}.py") or _has_python(root / module) for root in (place, place / "src"))
+def _provides(place: Path, module: str, directory: Path) -> bool:
+    roots = (place, place / "src")
+    return any(exists(root / f"{module}.py") or _is_package(root / module, directory) for root in roots)
 
 
-def _has_python(package: Path) -> bool:
+def _is_package(place: Path, directory: Path) -> bool:
+    """Return whether a directory can be imported; one that the searched directory lies in has to say so itself."""
+    if exists(place / "__init__.py"):
+        return True
     try:
-        return any(path.suffix == ".py" for path in package.iterdir())
+        return not directory.is_relative_to(place) and any(path.suffix == ".py" for path in place.iterdir())
     except OSError:
         return False
 

@@ -15,6 +15,7 @@ from verbatim.errors import UserFault
 from verbatim_runner.environment.indexes import private_indexes
 from verbatim_runner.environment.lock_text import names_packages_alone
 from verbatim_runner.environment.private_git import restored, with_local_copies
+from verbatim_runner.environment.source_only import source_only_options
 from verbatim_runner.environment.uv import WHEELS_ONLY, Refused, run_uv, run_uv_apart
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def resolve(context: StageContext, wish: Wish) -> str:
         arguments = [
             *_command(context, wish),
             *WHEELS_ONLY,
+            *source_only_options(context.work_dir),
             *(part for name in built for part in ("--no-binary", name)),
         ]
         try:
