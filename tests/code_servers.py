@@ -7,8 +7,8 @@ import getpass
 import os
 import shutil
 import subprocess
-import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
+from answering import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,21 +145,17 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def make_web_server(tmp_path: Path) -> Iterator[Callable[[str], WebServer]]:
     """Start a web server over a directory of the test's own; ``name`` becomes the directory's."""
-    servers: list[ThreadingHTTPServer] = []
+    with ExitStack() as servers:
 
-    def start(name: str) -> WebServer:
-        handler = type("Handler", (_Handler,), {})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        handler.web = WebServer(tmp_path / name, f"http://127.0.0.1:{server.server_port}")
-        (tmp_path / name).mkdir(exist_ok=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return handler.web
+        def start(name: str) -> WebServer:
+            handler = type("Handler", (_Handler,), {})
+            server = servers.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            handler.web = WebServer(tmp_path / name, f"http://127.0.0.1:{server.server_port}")
+            (tmp_path / name).mkdir(exist_ok=True)
+            servers.enter_context(answering(server))
+            return handler.web
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 @pytest.fixture

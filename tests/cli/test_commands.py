@@ -9,20 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from platform_fixture import Commands
 
 from verbatim.catalog import Catalog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def offline(tmp_path: Path) -> Commands:
-    """A home where nothing is up."""
-    commands = Commands(tmp_path / "home", tmp_path / "platform.yaml")
-    commands.use_engine("process")
-    return commands
+    from platform_fixture import Commands
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from answering import answering
+from runner.package_index import PackageIndex, package_index
 
 from verbatim.request import parse_request
 from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
@@ -103,6 +104,15 @@ class Ground:
 
 
 @pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
+    """An empty index, which is the only one that packages come from."""
+    with package_index() as made:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
+        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+        yield made
+
+
+@pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     return Ground(tmp_path, Store(f"file://{tmp_path}/store"), tmp_path / "cache")
 
@@ -125,10 +135,9 @@ def write_tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
 @contextmanager
 def served(directory: Path) -> Iterator[str]:
     """Serve a directory over HTTP; gives its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(directory))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(directory)))
+    with server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -7,12 +7,13 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from answering import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,8 +141,6 @@ def package_index(login: tuple[str, str] | None = None) -> Iterator[PackageIndex
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, answering(server):
         index.url = f"http://127.0.0.1:{server.server_port}/simple/"
         yield index
-        server.shutdown()

@@ -5,25 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pytest
-from runner.package_index import PackageIndex, package_index, sdist, wheel
+from runner.package_index import sdist, wheel
 
 from verbatim.stage import PrepareOutputs, StageResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runner.conftest import Ground
 
 FOREIGN = "cp27-cp27mu-manylinux1_x86_64"
-
-
-@pytest.fixture
-def index(monkeypatch) -> Iterator[PackageIndex]:
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        yield made
 
 
 def prepared(ground: Ground, write_tree, requirements: str, as_of: str, committed_at: str | None) -> StageResult:

@@ -7,27 +7,24 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from runner.package_index import PackageIndex, package_index, sdist, wheel
+from runner.package_index import PackageIndex, sdist, wheel
 
 from verbatim.stage import PrepareOutputs
 from verbatim_runner.environment.build import ensure_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from runner.conftest import Ground
 
 
 @pytest.fixture
-def index(monkeypatch) -> Iterator[PackageIndex]:
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        made.add(wheel("six", "1.0"))
-        made.add(wheel("numeric", "1.0"))
-        made.add(wheel("numeric", "2.0"))
-        yield made
+def index(index: PackageIndex) -> PackageIndex:
+    index.add(wheel("six", "1.0"))
+    index.add(wheel("numeric", "1.0"))
+    index.add(wheel("numeric", "2.0"))
+    return index
 
 
 @pytest.fixture

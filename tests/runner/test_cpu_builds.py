@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from runner.package_index import PackageIndex, package_index, wheel
+from runner.package_index import PackageIndex, wheel
 
 from verbatim.stage import PrepareOutputs, StageResult
 from verbatim_runner.environment import cpu_builds
 from verbatim_runner.environment.interpreters import own_interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from runner.conftest import Ground
@@ -21,18 +21,15 @@ TAG = f"cp{own_interpreter().minor.replace('.', '')}-none-any"
 
 
 @pytest.fixture(autouse=True)
-def index(monkeypatch) -> Iterator[PackageIndex]:
+def index(index: PackageIndex, monkeypatch) -> PackageIndex:
     """Two releases of torch with CUDA; and PyTorch's own index does not answer."""
     monkeypatch.setattr(cpu_builds, "_index_answers", lambda: False)
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        for version in ("2.0", "2.1"):
-            made.add(wheel("torch", version, requires=("nvidia-cublas",)), f"202{version[-1]}-01-01T00:00:00Z")
-            made.add(wheel("torchvision", version, requires=(f"torch=={version}",)))
-        made.add(wheel("nvidia_cublas", "1.0"))
-        made.add(wheel("boost", "1.0", requires=("nvidia-cublas",)))
-        yield made
+    for version in ("2.0", "2.1"):
+        index.add(wheel("torch", version, requires=("nvidia-cublas",)), f"202{version[-1]}-01-01T00:00:00Z")
+        index.add(wheel("torchvision", version, requires=(f"torch=={version}",)))
+    index.add(wheel("nvidia_cublas", "1.0"))
+    index.add(wheel("boost", "1.0", requires=("nvidia-cublas",)))
+    return index
 
 
 @pytest.fixture

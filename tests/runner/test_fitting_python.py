@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from runner.package_index import PackageIndex, package_index, sdist, wheel
+from runner.package_index import PackageIndex, sdist, wheel
 
 from verbatim.stage import PrepareOutputs, StageResult
 from verbatim_runner.environment.fitting_python import fitting_minor
@@ -13,19 +13,15 @@ from verbatim_runner.environment.interpreters import available_interpreters, own
 from verbatim_runner.environment.resolver import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.conftest import Ground
 
 
 @pytest.fixture
-def index(monkeypatch) -> Iterator[PackageIndex]:
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        made.add(wheel("plain", "1.0"))
-        yield made
+def index(index: PackageIndex) -> PackageIndex:
+    index.add(wheel("plain", "1.0"))
+    return index
 
 
 def built_for(minor: str) -> str:

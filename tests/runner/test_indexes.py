@@ -19,14 +19,6 @@ SECRETS = StageSecrets(logins={"pypi_lab": Login(username="lab", password=PASSWO
 
 
 @pytest.fixture
-def public(monkeypatch) -> Iterator[PackageIndex]:
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        yield made
-
-
-@pytest.fixture
 def private() -> Iterator[PackageIndex]:
     with package_index(("lab", PASSWORD)) as made:
         yield made
@@ -51,25 +43,25 @@ def files_with(ground: Ground, secret: str) -> list[str]:
     return [str(path) for path in found if secret.encode() in path.read_bytes()]
 
 
-def test_a_private_package_is_installed_and_its_login_is_nowhere(ground, write_tree, public, private, capfd):
+def test_a_private_package_is_installed_and_its_login_is_nowhere(ground, write_tree, index, private, capfd):
     private.add(wheel("secret", "1.0", requires=("six",)))
-    public.add(wheel("six", "1.0"))
+    index.add(wheel("six", "1.0"))
     lock = lock_of(ground, prepared(ground, write_tree, private, "secret\n"))
     assert [line.split()[0] for line in lock.splitlines() if "==" in line] == ["secret==1.0", "six==1.0"]
     assert PASSWORD not in "".join(capfd.readouterr())
     assert files_with(ground, PASSWORD) == []
-    assert not any(login for _, login in public.asked)
+    assert not any(login for _, login in index.asked)
 
 
-def test_the_first_index_that_has_a_name_is_the_only_one_for_it(ground, write_tree, public, private):
+def test_the_first_index_that_has_a_name_is_the_only_one_for_it(ground, write_tree, index, private):
     private.add(wheel("secret", "1.0"))
-    public.add(wheel("secret", "99.0"))
+    index.add(wheel("secret", "99.0"))
     assert lock_of(ground, prepared(ground, write_tree, private, "secret\n")).startswith("secret==1.0 ")
 
 
-def test_a_wrong_login_is_said_in_one_line_and_nothing_is_taken_elsewhere(ground, write_tree, public, private, capfd):
+def test_a_wrong_login_is_said_in_one_line_and_nothing_is_taken_elsewhere(ground, write_tree, index, private, capfd):
     private.add(wheel("secret", "1.0"))
-    public.add(wheel("secret", "99.0"))
+    index.add(wheel("secret", "99.0"))
     wrong = "not-the-password"
     secrets = StageSecrets(logins={"pypi_lab": Login(username="lab", password=wrong)})
     result = prepared(ground, write_tree, private, "secret\n", secrets)
@@ -80,7 +72,7 @@ def test_a_wrong_login_is_said_in_one_line_and_nothing_is_taken_elsewhere(ground
     assert files_with(ground, wrong) == []
 
 
-def test_what_a_private_index_has_as_source_alone_is_refused(ground, write_tree, public, private):
+def test_what_a_private_index_has_as_source_alone_is_refused(ground, write_tree, index, private):
     private.add(sdist("secret", "1.0"))
     result = prepared(ground, write_tree, private, "secret\n")
     assert result.error is not None
@@ -88,13 +80,13 @@ def test_what_a_private_index_has_as_source_alone_is_refused(ground, write_tree,
     assert "secret has no wheel" in result.error.message
 
 
-def test_a_login_that_was_not_handed_over_is_the_platforms_fault(ground, write_tree, public, private):
+def test_a_login_that_was_not_handed_over_is_the_platforms_fault(ground, write_tree, index, private):
     result = prepared(ground, write_tree, private, "six\n", StageSecrets())
     assert result.error is not None
     assert (result.error.kind, "pypi_lab" in result.error.message) == ("platform", True)
 
 
-def test_no_login_is_sent_in_the_clear(ground, write_tree, public):
+def test_no_login_is_sent_in_the_clear(ground, write_tree, index):
     result = prepared(ground, write_tree, PackageIndex(url="http://pypi.example/simple/"), "six\n")
     assert result.error is not None
     assert (result.error.kind, result.error.field) == ("user", "environment.indexes")
@@ -110,7 +102,7 @@ def test_an_index_that_does_not_answer_is_worth_a_retry(ground, write_tree, monk
 
 
 def test_a_version_that_a_private_index_does_not_have_is_not_taken_for_a_refused_login(
-    ground, write_tree, public, private
+    ground, write_tree, index, private
 ):
     private.add(wheel("secret", "1.0"))
     result = prepared(ground, write_tree, private, "secret>2\n")

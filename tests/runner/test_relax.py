@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from runner.package_index import PackageIndex, package_index, wheel
+from runner.package_index import PackageIndex, wheel
 
 from verbatim.stage import PrepareOutputs, StageResult
 from verbatim_runner.environment.interpreters import own_interpreter
@@ -14,7 +14,6 @@ from verbatim_runner.environment.resolver import Wish
 from verbatim_runner.environment.uv import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.conftest import Ground
@@ -24,18 +23,15 @@ CONF = {"environment": {"relax": True, "python": own_interpreter().minor}}
 
 
 @pytest.fixture
-def index(monkeypatch) -> Iterator[PackageIndex]:
-    with package_index() as made:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", made.url)
-        monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-        made.add(wheel("numeric", "1.0", tag=FOREIGN))
-        made.add(wheel("numeric", "1.5"))
-        made.add(wheel("numeric", "2.0"))
-        made.add(wheel("learn", "0.9", tag=FOREIGN))
-        made.add(wheel("learn", "1.0"))
-        made.add(wheel("six", "1.0"))
-        made.add(wheel("six", "1.1"))
-        yield made
+def index(index: PackageIndex) -> PackageIndex:
+    index.add(wheel("numeric", "1.0", tag=FOREIGN))
+    index.add(wheel("numeric", "1.5"))
+    index.add(wheel("numeric", "2.0"))
+    index.add(wheel("learn", "0.9", tag=FOREIGN))
+    index.add(wheel("learn", "1.0"))
+    index.add(wheel("six", "1.0"))
+    index.add(wheel("six", "1.1"))
+    return index
 
 
 def prepared(ground: Ground, write_tree, requirements: str, conf=CONF) -> StageResult:

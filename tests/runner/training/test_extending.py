@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from answering import answering
 
 from verbatim_runner.stages import train
 
@@ -56,10 +56,8 @@ def log_server() -> Iterator[tuple[str, dict[str, bytes]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with HTTPServer(("127.0.0.1", 0), Server) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}", given
-        server.shutdown()
 
 
 @pytest.mark.parametrize("script", ["print('so far')", "print('so far'); 1 / 0"])
