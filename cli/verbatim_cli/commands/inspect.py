@@ -113,7 +113,8 @@ def _print_environment(inspection: Inspection) -> None:
 
     dependencies, python, out = inspection.dependencies, inspection.python, stdout()
     if dependencies:
-        names = ", ".join(dependencies.requirements) or ("its own lock" if dependencies.locked else "see there")
+        unread = "none" if dependencies.declared_by == "imports" else "none that can be read without a build"
+        names = ", ".join(dependencies.requirements) or ("its own lock" if dependencies.locked else unread)
         out.print(f"dependencies  {plain(dependencies.declared_by)}: {plain(names)}")
         if dependencies.added:
             out.print(f"added to them {plain(', '.join(dependencies.added))}")

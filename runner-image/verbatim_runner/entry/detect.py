@@ -57,7 +57,7 @@ def _picked(project: Project, name: str) -> Entry:
         if entry := pick(project, name):
             return entry
     names = list(dict.fromkeys(name for _, names_in in NAMED for name in names_in(project)))
-    known = ", ".join(names[:_SHOWN]) or "none"
+    known = ", ".join(names[:_SHOWN]) or 'none at its top; a script below is named with its directory, "jobs/fit.py"'
     raise UserFault(f"expected a way to start that the project has ({known}); got {name!r}", field="entry_point")
 
 
@@ -77,6 +77,6 @@ def _found(project: Project) -> Entry:
         "the project has nothing that starts training (MLproject, sagemaker_program, train.py, main.py, train.sh, "
         "train.R, a [project.scripts] train, a package with __main__.py, a Makefile's train, or a single script or "
         f'notebook); it has: {there or "nothing"}. Name it in the conf, such as "entry_point": "{example}" or '
-        f'"command": "python {example}"',
+        f'"command": "python {example}"; a project that lies in a directory of it is named by code.subdirectory',
         field="entry_point",
     )

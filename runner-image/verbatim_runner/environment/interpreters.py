@@ -88,7 +88,7 @@ def choose_interpreter(context: StageContext, demand: PythonDemand | None) -> In
         if context.request.spec.environment.relax:
             context.warn(f"{why}, which is not here; Python {nearest.version} is taken instead (environment.relax)")
             return nearest.because(f"{why}, which is not here: the nearest that is (relax)")
-        raise UserFault(_missing(why, source, available, nearest, failure), field=_FIELD) from None
+        raise UserFault(_missing(why, available, nearest, failure), field=_FIELD) from None
 
 
 def find_interpreter(context: StageContext, version: str) -> Interpreter:
@@ -133,7 +133,7 @@ def available_interpreters(context: StageContext) -> tuple[Interpreter, ...]:
 def _demanded(context: StageContext, demand: PythonDemand | None) -> tuple[SpecifierSet | None, str]:
     asked = context.request.spec.environment.python
     if asked:
-        return SpecifierSet(f"=={asked}.*" if asked.count(".") == 1 else f"=={asked}"), "environment.python"
+        return SpecifierSet(f"=={asked}.*" if asked.count(".") == 1 else f"=={asked}"), "the conf"
     if demand is None:
         return None, ""
     try:
@@ -207,14 +207,10 @@ def _fetch(context: StageContext, demanded: SpecifierSet) -> Interpreter:
     return fitting[0]
 
 
-def _missing(
-    why: str, source: str, available: tuple[Interpreter, ...], nearest: Interpreter, failure: Exception
-) -> str:
-    ways = [f'"environment": {{"python": "{nearest.minor}"}}'] if source != _FIELD else []
-    ways = [*ways, '"environment": {"relax": true}']
+def _missing(why: str, available: tuple[Interpreter, ...], nearest: Interpreter, failure: Exception) -> str:
     return (
         f"{why}. On this machine: {_listed(available)}; fetching another failed: {_first_line(failure)}\n"
-        f"To try: {' or '.join(ways)}"
+        f'To try: "environment": {{"python": "{nearest.minor}"}} or "environment": {{"relax": true}}'
     )
 
 
