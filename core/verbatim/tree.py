@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Self
 
 from verbatim import git
+from verbatim.beneath import open_beneath
 from verbatim.errors import UserFault
 from verbatim.links import leads_out
 from verbatim.paths import exists
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
 MAX_CODE_BYTES = 4 * 1024**3
 MAX_CODE_FILES = 200_000
+MAX_HEADER_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
+
+_ABOUT_NEXT = frozenset((
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+))  # fmt: skip
+"""Types of members that say more of the one that follows."""
 
 LEFT_OUT = frozenset({".git", ".venv", ".verbatim", "__pycache__"})
 """Directories that are never code; the platform's own home among them, which holds its secrets."""
@@ -128,8 +135,8 @@ def pack_tree(root: Path, files: Sequence[str] | None, out: Path) -> int:
                 archive.addfile(member)
             elif stat.S_ISREG(status.st_mode):
                 member.size, member.mode = status.st_size, _mode(status.st_mode)
-                with _opened(path) as content:
-                    archive.addfile(member, content)
+                with _opened(root, name, status) as content:
+                    _add(archive, member, content)
             else:
                 raise UserFault(f"{name} is neither a file, a directory nor a link; it cannot be part of the code")
     return len(names)
@@ -157,7 +164,7 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
     try:
         with (
             TreeWriter(target, max_bytes=max_bytes, max_files=max_files) as writer,
-            tarfile.open(archive, "r:*") as content,
+            tarfile.open(archive, "r:*", tarinfo=_Header) as content,
         ):
             for member in content:
                 if not writer.takes(member.name, member.size):
@@ -169,12 +176,36 @@ def unpack_tree(archive: Path, target: Path, *, max_bytes: int, max_files: int) 
                 else:
                     _unpack(content, member, writer)
                     newest = max(newest, member.mtime)
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RecursionError) as error:
         raise UserFault(f"the archive is damaged: {error}") from None
+    except OSError as error:
+        raise_if_damaged(error)
+        raise
     try:
         return datetime.fromtimestamp(newest, UTC) if newest else None
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def raise_if_damaged(error: OSError) -> None:
+    """Tell what the content of an archive led to (bzip2's, gzip's, a place before its beginning) from other trouble.
+
+    Raises:
+        UserFault: The archive is damaged.
+    """
+    if error.errno in {None, errno.EINVAL}:
+        raise UserFault(f"the archive is damaged: {error}") from None
+
+
+class _Header(tarfile.TarInfo):
+    """A header; none that makes ``tarfile``, which reads names and the like whole, hold gigabytes in memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in _ABOUT_NEXT and header.size > MAX_HEADER_BYTES):
+            raise UserFault(f"the archive is damaged: a header of {header.size} bytes")
+        return header
 
 
 class TreeWriter:
@@ -209,7 +240,7 @@ class TreeWriter:
 
     def takes(self, name: str, size: int) -> bool:
         """Judge a member by its name and the size that it claims; return whether it is code at all."""
-        self._count, self._announced = self._count + 1, self._announced + size
+        self._count, self._announced = self._count + 1, self._announced + max(size, 0)
         if self._count > self._max_files:
             raise UserFault(f"the archive has more than {self._max_files} members")
         if self._announced > self._max_bytes:
@@ -264,11 +295,23 @@ def _twice_told() -> Iterator[None]:
         raise
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(root: Path, name: str, status: os.stat_result) -> BinaryIO:
+    """Open a file as it was seen before; never what replaced it, or a folder above it, by a link meanwhile."""
+    content = open_beneath(root, name)
+    if content and os.path.samestat(os.fstat(content.fileno()), status):
+        return content
+    if content:
+        content.close()
+    raise UserFault(f"{root / name} cannot be read, or was replaced meanwhile")
+
+
+def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, content: BinaryIO) -> None:
     try:
-        return path.open("rb")
+        archive.addfile(member, content)
     except OSError as error:
-        raise UserFault(f"{path} cannot be read: {error.strerror}") from None
+        if error.errno is None:  # tarfile's own
+            raise UserFault(f"{member.name} became shorter while it was read; submit the run again") from None
+        raise
 
 
 def _mode(mode: int) -> int:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
 import tarfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,6 +174,43 @@ def test_a_compressed_bomb_stops_at_the_limit(tmp_path: Path) -> None:
     with pytest.raises(UserFault, match="unpacks to more than"):
         unpack_tree(archive, tmp_path / "out", **LIMITS)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_would_fill_the_memory_is_refused(kind: bytes, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, 50_000_000
+    (tmp_path / "bomb.tar.gz").write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(info.size)))
+    with pytest.raises(UserFault, match="a header of 50000000 bytes"):
+        unpack_tree(tmp_path / "bomb.tar.gz", tmp_path / "out", **LIMITS)
+
+
+def test_headers_without_end_are_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type = tarfile.XHDTYPE
+    (tmp_path / "deep.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) * 3000)
+    with pytest.raises(UserFault, match="damaged"):
+        unpack_tree(tmp_path / "deep.tar", tmp_path / "out", **LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_damage_anywhere_in_a_compressed_archive_is_told_as_such(mode: str, tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "a", member("a", content=os.urandom(5000)), mode=mode)
+    content = archive.read_bytes()
+    for place in range(0, len(content), 50):
+        out = tmp_path / f"out-{place}"
+        archive.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with suppress(UserFault):
+            unpack_tree(archive, out, **LIMITS)
+
+
+def test_a_file_that_was_replaced_by_a_link_after_it_was_seen_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key").write_text("precious")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/data").symlink_to(tmp_path / "secret")
+    with pytest.raises(UserFault, match="replaced"):
+        pack_tree(tmp_path / "project", ["data/key"], tmp_path / "code.tar")
 
 
 @pytest.mark.parametrize("keep", [0, 100, 2563])

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
-from verbatim.tree import TreeWriter, unpack_tree
+from verbatim.tree import TreeWriter, raise_if_damaged, unpack_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,9 @@ def unpack_archive(archive: Path, target: Path, *, max_bytes: int, max_files: in
             return _unpack_zip(content, writer)
     except _DAMAGE as error:
         raise UserFault(f"the archive is damaged: {error}") from None
+    except OSError as error:
+        raise_if_damaged(error)
+        raise
 
 
 def _unpack_zip(content: zipfile.ZipFile, writer: TreeWriter) -> datetime | None:

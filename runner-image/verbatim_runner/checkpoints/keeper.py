@@ -17,6 +17,7 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from verbatim.beneath import open_beneath
 from verbatim.checkpoints import Checkpoints
 from verbatim.documents import FileRef, now
 from verbatim.errors import PlatformFault
@@ -24,7 +25,6 @@ from verbatim.stage import S3Credentials
 from verbatim.store import Store, layout
 from verbatim_runner.checkpoints.directory import DIRECTORY, in_order, look, state_of
 from verbatim_runner.isolation import Isolation
-from verbatim_runner.metrics.files import open_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,10 @@ The files are the training's, so they are opened without following any link that
 from __future__ import annotations
 
 import json
-import os
-import stat
 import time
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
+from verbatim.beneath import open_beneath
 from verbatim_runner.metrics.json_lines import JsonReader, flattened, read_object
 from verbatim_runner.metrics.readings import as_step, number_of
 
@@ -140,40 +139,6 @@ def read_metrics_json(root: Path, path: str) -> list[Reading]:
         return []
     objects = content if isinstance(content, list) else [content]
     return [reading for item in objects if isinstance(item, dict) for reading in read_object(flattened(item))]
-
-
-def open_beneath(root: Path, path: str) -> BinaryIO | None:
-    """Open a regular file below a directory, following no link; None where there is none that may be read."""
-    folder, _, name = path.rpartition("/")
-    held = open_directory_beneath(root, folder)
-    if held is None:
-        return None
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=held)
-    except OSError:
-        return None
-    finally:
-        os.close(held)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return None
-    return os.fdopen(descriptor, "rb")
-
-
-def open_directory_beneath(root: Path, path: str) -> int | None:
-    """Open a directory below another one, following no link; None where there is none that may be read."""
-    held: list[int] = []
-    try:
-        held.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
-        for folder in filter(None, path.split("/")):
-            held.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
-    except OSError:
-        return None
-    else:
-        return held.pop()
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
 
 
 def _hypertuned(line: str) -> list[DatedReading]:

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verbatim_runner.metrics.files import open_beneath
+from verbatim.beneath import open_beneath
 from verbatim_runner.mlflow_store.runs import RunPoint, StoredModel, StoredRun, seconds
 
 if TYPE_CHECKING:

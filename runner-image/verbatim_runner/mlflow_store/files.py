@@ -10,7 +10,8 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from verbatim_runner.metrics.files import GrowingFile, open_beneath, open_directory_beneath
+from verbatim.beneath import open_beneath, open_directory_beneath
+from verbatim_runner.metrics.files import GrowingFile
 from verbatim_runner.mlflow_store.runs import RunPoint, StoredModel, StoredRun, seconds
 
 if TYPE_CHECKING:

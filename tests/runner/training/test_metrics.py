@@ -6,11 +6,12 @@ import math
 
 import pytest
 
+from verbatim.beneath import open_beneath
 from verbatim.errors import PlatformFault
 from verbatim.metrics import MetricPoint
 from verbatim.store import LiveReader, LiveWriter, Store
 from verbatim_runner.console import Console
-from verbatim_runner.metrics.files import HypertuneFile, JsonLinesFile, open_beneath, read_metrics_json
+from verbatim_runner.metrics.files import HypertuneFile, JsonLinesFile, read_metrics_json
 from verbatim_runner.metrics.json_lines import JsonReader
 from verbatim_runner.metrics.recorder import KEPT_POINTS, Recorder
 from verbatim_runner.metrics.text import TextReader, plain
@@ -40,6 +41,10 @@ from verbatim_runner.metrics.text import TextReader, plain
         ("mAP@0.5: 0.4", [("mAP@0.5", 0.4, None)]),
         ("\x1b[32mloss\x1b[0m: 0.4", [("loss", 0.4, None)]),
         ("loss=inf", [("loss", math.inf, None)]),
+        ("step 99 loss 0.25, accuracy 97.5%", [("loss", 0.25, 99), ("accuracy", 97.5, 99)]),
+        ("iter 0: loss 4.25, time 20.1ms", [("loss", 4.25, 0)]),
+        ("| epoch   1 |   200/ 2983 batches | loss  7.50 | ppl  1800.5", [("loss", 7.5, 1), ("ppl", 1800.5, 1)]),
+        ("step 100: train loss 2.5, val loss 1e-3", [("train_loss", 2.5, 100), ("val_loss", 0.001, 100)]),
     ],
 )
 def test_a_metric_line_is_read(line, readings):
@@ -67,6 +72,9 @@ def test_a_metric_line_is_read(line, readings):
         "path=/tmp/5",
         "epoch: 5",
         "just words",
+        "loss 3 times in a row",
+        "error 404.",
+        "src/loss 0.5",
         "x" * 5000 + "=1",
     ],
 )

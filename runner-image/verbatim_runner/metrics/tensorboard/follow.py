@@ -6,7 +6,7 @@ import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from verbatim_runner.metrics.files import open_beneath
+from verbatim.beneath import open_beneath
 from verbatim_runner.metrics.tensorboard.events import Scalar, ScalarParser
 from verbatim_runner.metrics.tensorboard.records import BrokenRecordError, read_records
 

@@ -6,8 +6,8 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from verbatim.beneath import open_beneath
 from verbatim.errors import PlatformFault
-from verbatim_runner.metrics.files import open_beneath
 from verbatim_runner.metrics.written import WrittenMetrics
 from verbatim_runner.training.advice import Background
 from verbatim_runner.training.failure import FAILURE_CHARS, explain
