@@ -1,4 +1,4 @@
-"""Metrics from ``key=value`` and ``key: value`` lines, as people print them.
+"""Metrics from ``key=value`` and ``key: value`` lines, as people print them, and from ``loss 0.31`` without a sign.
 
 Only numbers under sensible names count: times, dates, versions, addresses, paths and the arguments in an object's repr
 are left alone, and so are sentences. ``epoch``, ``step`` and ``iteration`` become the step.
@@ -21,6 +21,13 @@ _SPREAD = r"±|\+/-|\+-?\d"
 """What follows a mean: XGBoost's cross-validation writes 0.486+0.011."""
 _END = rf"(?=['\"]?%?(?:[\s;|)\]}}]|,(?!\d)|$)|\.(?:\s|$)|{_SPREAD})"
 _PAIR = re.compile(rf"{_NAME}(?:\s*=\s*|\s*:(\s*))['\"]?({_NUMBER}){_END}")
+_BARE = re.compile(
+    rf"(?<![\w.\\/-])((?:(?:train(?:ing)?|test|val(?:id(?:ation)?)?|eval|dev)[ _-])?"
+    r"(?:loss|acc(?:uracy)?|ppl|perplexity|bpc|bpb|lr|auc|f1|rmse|mse|mae|error|reward|score))"
+    rf" {{1,3}}({_NUMBER}){_END}",
+    re.IGNORECASE,
+)
+"""What needs no sign to be taken for a metric: names that mean little else, with a number that is no count."""
 _STEP = re.compile(r"\b(" + "|".join(STEP_NAMES) + r")s?\b[\s:=#\[(]*(\d+)\b(?!\.\d)", re.IGNORECASE)
 _LEADING_STEP = re.compile(r"\s*(?:\[(\d+)\]|(\d+):\t)")
 _CALL = re.compile(r"\w\([^()]*=[^()]*\)")
@@ -48,10 +55,12 @@ class TextReader:
 
         A name of several words (``Test accuracy: 0.9``) is joined with underscores (``Test_accuracy``).
         """
-        if ("=" not in line and ":" not in line) or len(line) > MAX_LINE_CHARS or line.startswith(_CHATTER):
+        if len(line) > MAX_LINE_CHARS or line.startswith(_CHATTER):
             return None
         text = _without_calls(line)
-        pairs = []
+        pairs = _bare_pairs(text)
+        if not pairs and "=" not in line and ":" not in line:
+            return None
         for match in _PAIR.finditer(text):
             words, gap, number = match.groups()
             if gap == "" and number.lstrip("+-").isdigit():
@@ -63,6 +72,11 @@ class TextReader:
             return None
         step = step_of(text)
         return [(name, value, step) for name, value in pairs]
+
+
+def _bare_pairs(text: str) -> list[tuple[str, float]]:
+    found = (match.groups() for match in _BARE.finditer(text))
+    return [("_".join(words.split(" ")), float(n)) for words, n in found if not n.strip("+-.").isdigit()]
 
 
 def step_of(text: str) -> int | None:
