@@ -48,7 +48,9 @@ def _from_json(name: str, fields: dict[str, Any]) -> Connection:
 
     extra = fields.get("extra") or {}
     extra = json.loads(extra) if isinstance(extra, str) else extra
-    return Connection(name, str(fields.get("conn_type", "generic")), fields.get("login"), fields.get("password"), extra)
+    kind, port = str(fields.get("conn_type", "generic")), fields.get("port")
+    host, port = fields.get("host"), int(port) if port else None
+    return Connection(name, kind, fields.get("login"), fields.get("password"), extra, host, port)
 
 
 def _from_uri(name: str, uri: str) -> Connection:
@@ -59,4 +61,5 @@ def _from_uri(name: str, uri: str) -> Connection:
     if "__extra__" in extra:
         extra = json.loads(extra["__extra__"])
     login, password = (unquote(part) if part else None for part in (parts.username, parts.password))
-    return Connection(name, parts.scheme.replace("-", "_"), login, password, extra)
+    kind, host = parts.scheme.replace("-", "_"), unquote(parts.hostname or "") or None
+    return Connection(name, kind, login, password, extra, host, parts.port)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from verbatim.errors import PlatformFault, UserFault
+from verbatim.git_login import default_port, server_of
 from verbatim.request import S3Source
 from verbatim.stage import Login, S3Credentials, StageSecrets
 
 if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
-    from verbatim.spec import RunSpec
     from verbatim.stage import StageRequest
 
 LOGIN_KINDS = ("git", "http", "https", "ssh", "sftp", "generic")
@@ -37,6 +37,8 @@ class Connection:
         login: The user, or an access key's id.
         password: The password, token or secret key.
         extra: The JSON object of its extra field.
+        host: The one server that it is for: a name, or a URL there; None for any that a conf names.
+        port: Of that server.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Connection:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    host: str | None = None
+    port: int | None = None
 
 
 ReadConnection = Callable[[str], Connection]
@@ -57,6 +61,18 @@ def no_connection(name: str) -> Connection:
         PlatformFault: Always.
     """
     raise PlatformFault(f"the connection {name!r} is not to be had here")
+
+
+def is_for(connection: Connection, url: str) -> bool:
+    """Return whether a connection's login may be sent to a URL's server: a conf names the one and the other."""
+    if not connection.host:
+        return True
+    try:
+        (host, port), (own_host, own_port) = server_of(url), server_of(connection.host)
+    except ValueError:
+        return False
+    own_port = connection.port or own_port
+    return host == own_host and (own_port is None or own_port == (port or default_port(url)))
 
 
 def login_of(connection: Connection) -> Login:
@@ -101,16 +117,16 @@ def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadCon
     """Return what a stage is handed: the credentials of the connections that it itself needs, without the store's.
 
     Raises:
-        UserFault: The spec names a connection that the settings do not allow.
+        UserFault: The spec names a connection that the settings do not allow, or that is for another server.
         PlatformFault: An allowed connection is not there, or is of another kind.
     """
     s3, logins = _s3_connections(request, settings), _logins(request, settings)
-    for name, allowed in (*s3.items(), *logins.items()):
+    for name, allowed in (*s3.items(), *((name, allowed) for name, _, allowed in logins)):
         if name not in allowed:
             raise UserFault(f"the connection {name!r} is not one that confs may name; config/platform.yaml lists those")
     return StageSecrets(
         connections={name: s3_credentials_of(read(name)) for name in s3},
-        logins={name: login_of(read(name)) for name in logins},
+        logins={name: _login_for(url, read(name)) for name, url, _ in logins},
     )
 
 
@@ -124,19 +140,25 @@ def _s3_connections(request: StageRequest, settings: PlatformSettings) -> dict[s
     return {}
 
 
-def _logins(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:
-    """Return who may need to fetch code (prepare and validate) and packages (wherever an environment is built)."""
-    spec, needed = request.spec, dict[str, tuple[str, ...]]()
+def _logins(request: StageRequest, settings: PlatformSettings) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return who may need to fetch code (prepare and validate) and packages (wherever an environment is built).
+
+    Each with the URL that its login is sent to, and those that are allowed.
+    """
+    spec, allowed = request.spec, settings.connections
+    found = []
     if request.stage in {"prepare", "train", "evaluate"}:
-        needed |= dict.fromkeys(index_connections(spec), settings.connections.indexes)
+        indexes = spec.environment.indexes
+        found += [(index.connection, index.url, allowed.indexes) for index in indexes if index.connection]
     if request.stage in {"prepare", "validate"} and spec.code.kind == "git" and spec.code.connection:
-        needed[spec.code.connection] = settings.connections.code
-    return needed
+        found.append((spec.code.connection, spec.code.url, allowed.code))
+    return found
 
 
-def index_connections(spec: RunSpec) -> tuple[str, ...]:
-    """Return the connections of the package indexes that a run's environment names."""
-    return tuple(index.connection for index in spec.environment.indexes if index.connection)
+def _login_for(url: str, connection: Connection) -> Login:
+    if not is_for(connection, url):
+        raise UserFault(f"the connection {connection.name!r} is for {connection.host}, and {url} is elsewhere")
+    return login_of(connection)
 
 
 def _demand_kind(connection: Connection, kinds: tuple[str, ...]) -> None:

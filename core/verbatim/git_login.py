@@ -92,6 +92,23 @@ def _server(url: str) -> tuple[str, str]:
     return ("ssh" if is_ssh_url(url) else parts.scheme), parts.netloc.rpartition("@")[2]
 
 
+def server_of(place: str) -> tuple[str, int | None]:
+    """Return the host and, where it is told, the port of a URL, of git's short form for ssh, or of a mere host name.
+
+    Raises:
+        ValueError: The port is none.
+    """
+    if "://" not in place and is_ssh_url(place):
+        return _server(place)[1].lower(), None
+    parts = urlsplit(place if "://" in place else f"//{place}")
+    return parts.hostname or "", parts.port
+
+
+def default_port(url: str) -> int:
+    """Return the port of a URL that names none."""
+    return {"http": 80, "https": 443}.get(urlsplit(url).scheme, 22)
+
+
 def demand_protected(url: str) -> None:
     """Refuse to send a credential over a connection that anybody can read.
 

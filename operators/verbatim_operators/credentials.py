@@ -53,7 +53,10 @@ def read_connection(connection_id: str) -> Connection:
         raise PlatformFault(
             f"Airflow has no connection {connection_id!r}; add it, or correct config/platform.yaml"
         ) from None
-    connection = Connection(connection_id, found.conn_type or "", found.login, found.password, found.extra_dejson)
+    connection = Connection(
+        connection_id, found.conn_type or "", found.login, found.password, found.extra_dejson, found.host or None,
+        found.port,
+    )  # fmt: skip
     for form in _forms(connection):
         mask_secret(form)
     return connection

@@ -81,7 +81,9 @@ def test_sizes_and_durations_are_for_people() -> None:
         ('{"conn_type": "git", "login": "ada", "password": "p@/", "extra": "{\\"a\\": 1}"}',
          Connection("team", "git", "ada", "p@/", {"a": 1})),
         ('{"password": "x", "extra": {"private_key": "k"}}', Connection("team", "generic", None, "x", {"private_key": "k"})),
-        ("https://ada:p%40%2F@git.example/?known_hosts=h", Connection("team", "https", "ada", "p@/", {"known_hosts": "h"})),
+        ("https://ada:p%40%2F@git.example/?known_hosts=h", Connection("team", "https", "ada", "p@/", {"known_hosts": "h"}, "git.example")),
+        ('{"conn_type": "git", "password": "x", "host": "git.example", "port": "8443"}',
+         Connection("team", "git", None, "x", {}, "git.example", 8443)),
         ("aws://id:key@/?__extra__=%7B%22region_name%22%3A%22eu%22%7D", Connection("team", "aws", "id", "key", {"region_name": "eu"})),
     ],
 )  # fmt: skip

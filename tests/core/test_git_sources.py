@@ -11,7 +11,7 @@ import pytest
 from code_servers import PASSWORD, USER, commit, git, make_repository
 from test_code_sources import Desk, desk
 
-from verbatim.connections import Connection, login_of
+from verbatim.connections import Connection, is_for, login_of
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_login import lent_access
 from verbatim.git_refs import resolve
@@ -128,6 +128,37 @@ def test_a_redirect_does_not_get_the_password(desk: Desk, make_web_server: Calla
     desk.connections = {"team": Connection("team", "git", USER, PASSWORD)}
     assert "code.connection" in desk.problem(f"{web.url}/git/churn", connection="team")
     assert {sent for _, sent in other.authorizations} == {None}
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "url", "fits"),
+    [
+        ("git.example", None, "https://git.example/team/churn.git", True),
+        ("https://Git.Example/team", None, "https://git.example:8443/churn.git", True),
+        ("git.example", None, "git@git.example:team/churn.git", True),
+        ("git@git.example:team/churn.git", None, "ssh://git.example/team/churn.git", True),
+        ("git.example:443", None, "https://git.example/churn.git", True),
+        ("git.example", 22, "git@git.example:churn.git", True),
+        ("git.example", 8443, "https://git.example/churn.git", False),
+        ("git.example", None, "https://git.example.evil.example/churn.git", False),
+        ("git.example", None, "https://evil.example/git.example", False),
+        ("git.example", None, "git@evil.example:git.example", False),
+        ("git.example:port", None, "https://git.example/churn.git", False),
+        (None, None, "https://anywhere.example/churn.git", True),
+    ],
+)
+def test_a_connection_with_a_host_is_for_that_server_alone(
+    host: str | None, port: int | None, url: str, fits: bool
+) -> None:
+    assert is_for(Connection("team", "git", USER, PASSWORD, host=host, port=port), url) is fits
+
+
+def test_a_login_is_not_sent_where_its_connection_does_not_lead(desk: Desk, web_server: WebServer) -> None:
+    desk.connections = {"team": Connection("team", "git", USER, PASSWORD, host="git.example")}
+    problem = desk.problem(f"{web_server.url}/git/churn", connection="team")
+    assert problem.startswith("code.connection: expected a connection for the code's server")
+    assert "is for git.example" in problem
+    assert web_server.authorizations == []
 
 
 def test_git_is_shown_no_credential_in_its_arguments_or_variables(tmp_path: Path) -> None:

@@ -97,6 +97,14 @@ def test_logins_go_to_the_stages_that_fetch_code_or_packages(
     assert set(secrets_for(request, with_logins).logins) == logins
 
 
+def test_a_login_is_not_handed_over_for_another_server(
+    with_logins: PlatformSettings, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PYPI", "http://ada:hush-too@elsewhere.example")
+    with pytest.raises(UserFault, match=r"is for elsewhere\.example, and https://pypi\.example/simple/ is elsewhere"):
+        secrets_for(make_request("train", environment=INDEXES), with_logins)
+
+
 def test_a_login_is_read_with_its_key(with_logins: PlatformSettings) -> None:
     login = login_of(read_connection("team"))
     assert (login.username, login.password.get_secret_value()) == ("ada", "hush")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verbatim.connections import login_of, s3_credentials_of
+from verbatim.connections import is_for, login_of, s3_credentials_of
 from verbatim.errors import RequestError
 from verbatim.permission import is_inside, unknown_connection, unreadable
 from verbatim.problems import Problem
@@ -59,11 +59,21 @@ class Pinning:
         """Return the login of the conf's connection; None where it names none.
 
         Raises:
-            RequestError: The settings do not allow it.
+            RequestError: The settings do not allow it, or it is for another server.
             PlatformFault: It is not there, or of another kind.
         """
         connection = self._connection()
-        return login_of(connection) if connection else None
+        if connection is None:
+            return None
+        if not is_for(connection, self.code.url):
+            expected, got = "a connection for the code's server", f"{connection.name!r}, which is for {connection.host}"
+            raise RequestError([Problem(field="code.connection", expected=expected, got=got)])
+        if not connection.host:
+            self.warn(
+                f"the connection {connection.name!r} names no host, so its login goes wherever a conf that names it "
+                "says; fill in its Host in Airflow"
+            )
+        return login_of(connection)
 
     def s3_credentials(self) -> S3Credentials:
         """Return the credentials of the conf's connection, which code in S3 has to have.
