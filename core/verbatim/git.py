@@ -64,7 +64,7 @@ def environment(access: Access = PUBLIC) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
-        "HOME": os.environ.get("HOME", "/"),
+        "HOME": os.devnull,  # nor its .netrc, .config/git/ignore and the like; ssh finds its own files without
         "LC_ALL": "C.UTF-8",  # what git says is read (verbatim.git_faults)
         **access.variables,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from verbatim.errors import UserFault
+from verbatim.git import without_credentials
 from verbatim.git_login import is_ssh_url
 from verbatim.paths import SCHEME
 
@@ -89,7 +90,8 @@ def _absolute(url: str, parent_url: str, path: str) -> str:
     own = "ssh" if is_ssh_url(parent_url) else urlsplit(parent_url).scheme
     if scheme not in {"https", "ssh", own}:
         raise UserFault(
-            f"the submodule {path!r} is at {whole!r}, where code from {own}:// may not be", field="code.url"
+            f"the submodule {path!r} is at {without_credentials(whole)!r}, where code from {own}:// may not be",
+            field="code.url",
         )
     return whole
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import stat
 import tarfile
 import tempfile
+import threading
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -256,6 +258,20 @@ def test_code_comes_over_plain_http_from_this_machine_alone(desk: Desk) -> None:
     assert "https:// alone" in desk.problem("http://git.example/churn.zip")
     desk.connections = {"team": Connection("team", "http", USER, PASSWORD)}
     assert "may not go over plain http" in desk.problem("http://git.example/churn.git", connection="team")
+
+
+def test_half_a_script_is_no_script(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nprint(1)\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(PlatformFault, match="91 bytes of it did not arrive"):
+            desk.pin(f"http://127.0.0.1:{server.getsockname()[1]}/train.py")
 
 
 def test_a_download_that_is_too_large_ends(desk: Desk, web_server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,18 @@ def test_a_repository_that_wants_a_login_says_so(desk: Desk, web_server: WebServ
     assert desk.problem(f"{web_server.url}/git/none").startswith("code.url")
 
 
+def test_no_login_is_taken_from_the_files_of_the_platforms_user(
+    desk: Desk, web_server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(web_server.root / "git/churn", {"train.py": "1"})
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".netrc").write_text(f"machine 127.0.0.1 login {USER} password {quote(PASSWORD)}\n")
+    monkeypatch.setenv("HOME", str(home))
+    desk.problem(f"{web_server.url}/git/churn")
+    assert {sent for _, sent in web_server.authorizations} == {None}
+
+
 def test_a_server_that_is_overloaded_is_worth_a_retry(desk: Desk, web_server: WebServer) -> None:
     web_server.answers["/git/churn/info/refs"] = 503
     with pytest.raises(PlatformFault, match="503"):

@@ -89,7 +89,10 @@ def _from_web(url: str, login: Login | None, target: Path, max_bytes: int) -> da
     opener = urllib.request.build_opener(_Redirects())
     try:
         with closing(opener.open(_asked(url, login), timeout=ANSWER_S)) as answer:
-            _write(iter(lambda: answer.read(_CHUNK_BYTES), b""), target, max_bytes, shown)
+            # What came so far, however little: a slow server must not hold up the look at the clock.
+            _write(iter(lambda: answer.read1(_CHUNK_BYTES), b""), target, max_bytes, shown)
+            if answer.length:
+                raise PlatformFault(f"{shown} broke off: {answer.length} bytes of it did not arrive")
             return _changed(answer.headers.get("Last-Modified"))
     except urllib.error.HTTPError as error:
         error.close()
