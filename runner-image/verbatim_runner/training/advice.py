@@ -25,13 +25,20 @@ if TYPE_CHECKING:
 OLD = timedelta(days=180)
 """Code is much older than its packages from here on."""
 
+VERY_OLD = timedelta(days=730)
+"""From here on the packages are suspected in whatever error may be theirs."""
+
 _NO_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'|there is no package called .(?P<package>[\w.]+).")
 _REMOVED = re.compile(
     r"AttributeError: (?!'NoneType')|ImportError: (?!lib)|ModuleNotFoundError: No module named '\w+\."
     r"|Weights only load failed|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required"
-    r"|InvalidParameterError|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
+    r"|InvalidParameterError|inhomogeneous shape"
+    r"|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
 )
 """How it looks when a package no longer has what the code asks of it."""
+_PERHAPS_REMOVED = re.compile(
+    r"^(?:[\w.]+\.)?(?:Type|Value|Runtime|Key|Index|Attribute|NotImplemented)Error:", re.MULTILINE
+)
 _NETWORK = re.compile(
     r"URLError|HTTPError|ConnectionError|Connect(ion)?Timeout|ConnectionRefused|ConnectionReset|gaierror|MaxRetryError"
     r"|NameResolutionError|SSLError|ProxyError|name resolution|cannot open URL|Could not resolve host"
@@ -102,9 +109,10 @@ def _of_missing_library(said: str, _background: Background) -> str | None:
 
 def _of_age(said: str, background: Background) -> str | None:
     changed = background.committed_at
-    if changed is None or background.follows_commit or background.packages_until - changed < OLD:
+    age = background.packages_until - changed if changed else timedelta(0)
+    if changed is None or background.follows_commit or age < OLD:
         return None
-    if not _REMOVED.search(said):
+    if not _REMOVED.search(said) and not (age >= VERY_OLD and _PERHAPS_REMOVED.search(said)):
         return None
     return (
         f"The code was last changed on {changed:%Y-%m-%d}, and its packages may be as new as of "

@@ -223,6 +223,14 @@ def test_old_code_that_fails_by_its_own_fault_is_not_told_to_go_back():
         assert not advise(said, background(age=timedelta(days=700)))
 
 
+def test_code_of_long_ago_is_told_of_its_time_for_every_error_that_may_be_a_packages():
+    for said in ("ValueError: bad input shape ()", "numpy.core._exceptions.TypeError: no", "cell [3]\nKeyError: 'x'"):
+        assert len(advise(said, background(age=timedelta(days=800)))) == 1
+        assert not advise(said, background(age=timedelta(days=700)))
+    for said in ("NameError: name 'reg' is not defined", "FileNotFoundError: [Errno 2]", "exit code 2"):
+        assert not advise(said, background(age=timedelta(days=800)))
+
+
 def test_a_missing_module_is_told_with_what_provides_it():
     assert "scikit-learn" in advise("ModuleNotFoundError: No module named 'sklearn'", background())[0]
     assert "provides 'our_tools'" in advise("ModuleNotFoundError: No module named 'our_tools'", background())[0]
