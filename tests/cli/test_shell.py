@@ -25,15 +25,6 @@ pathlib.Path("made-by-training").touch()
 
 
 @pytest.fixture(scope="module")
-def verbatim(tmp_path_factory: pytest.TempPathFactory) -> Commands:
-    """A home with no platform in it, where runs are run by hand."""
-    root = tmp_path_factory.mktemp("shell")
-    commands = Commands(root / "home", root / "platform.yaml")
-    commands.use_engine("process")
-    return commands
-
-
-@pytest.fixture(scope="module")
 def run_id(verbatim: Commands, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run that succeeded, with data, a parameter and a package."""
     project = tmp_path_factory.mktemp("project")

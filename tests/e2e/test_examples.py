@@ -12,14 +12,14 @@ import pytest
 if TYPE_CHECKING:
     from platform_fixture import Commands, Platform
 
-pytestmark = pytest.mark.airflow
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(conf.parent.name for conf in EXAMPLES.glob("*/conf.json"))
 UNDER_WAY = frozenset({"queued", "running"})
 TIMEOUT_S = 1200
 RECORDS_ITS_TIME = frozenset({"wine-mlproject"})
 """Their models hold the time and an id, whoever makes them."""
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(2 * TIMEOUT_S)]
 
 
 class Runs:
