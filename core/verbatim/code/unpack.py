@@ -27,6 +27,7 @@ _DAMAGE = (
     EOFError,
     NotImplementedError,
     UnicodeDecodeError,
+    RecursionError,
 )
 
 

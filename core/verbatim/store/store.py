@@ -136,11 +136,7 @@ class Store:
         key = layout.blob(digest)
         if not self.exists(key):
             content.seek(0)
-            sent = hashlib.sha256()
-            self._put(key, _tell(_read_chunks(content, sent), on_sent), part_bytes=part_size(size))
-            if sent.hexdigest() != digest:
-                self._remove(key)
-                raise PlatformFault(f"{name} changed while it was stored")
+            self._put(key, _tell(_read_unchanged(content, digest, name), on_sent), part_bytes=part_size(size))
         return FileRef(path=name, size=size, sha256=digest)
 
     def put_bytes(self, content: bytes, name: str) -> FileRef:
@@ -243,12 +239,6 @@ class Store:
         except BaseError as error:
             raise self._fault(error) from None
 
-    def _remove(self, key: str) -> None:
-        try:
-            obstore.delete(self._objects, key)
-        except BaseError as error:
-            raise self._fault(error) from None
-
     def _get(self, key: str) -> bytes:
         return b"".join(self._stream(key))
 
@@ -297,6 +287,18 @@ def _read_chunks(content: BinaryIO, hasher: hashlib._Hash) -> Iterator[bytes]:
     while chunk := content.read(CHUNK_BYTES):
         hasher.update(chunk)
         yield chunk
+
+
+def _read_unchanged(content: BinaryIO, digest: str, name: str) -> Iterator[bytes]:
+    """Yield an open file's content; where it is not what it was, its end is an error, so that it is never stored.
+
+    Raises:
+        PlatformFault: It has another digest now.
+    """
+    hasher = hashlib.sha256()
+    yield from _read_chunks(content, hasher)
+    if hasher.hexdigest() != digest:
+        raise PlatformFault(f"{name} changed while it was stored")
 
 
 def _tell(chunks: Iterable[bytes], listener: Callable[[int], None]) -> Iterator[bytes]:
