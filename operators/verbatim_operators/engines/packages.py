@@ -50,6 +50,10 @@ _UPDATE_FAILED = 75
 _SCRIPT = f"""
 set -eu
 apt-get -q -o APT::Update::Error-Mode=any update || exit {_UPDATE_FAILED}
+apt-cache --all-names pkgnames >/tmp/names
+for package in "$@"; do  # apt-get would take an unknown name with a dot in it for a pattern, and install all that match
+    grep -Fxq -e "${{package%%=*}}" /tmp/names || {{ echo "E: Unable to locate package ${{package%%=*}}"; exit 100; }}
+done
 apt-get -q -o Dpkg::Use-Pty=0 --yes --no-install-recommends --no-remove install -- "$@"
 for package in "$@"; do
     dpkg-query --show --showformat='${{Package}}=${{Version}}\\n' -- "${{package%%=*}}" || true
