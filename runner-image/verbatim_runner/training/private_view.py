@@ -82,8 +82,8 @@ def _leave_namespaces() -> None:
 
 
 def _show(source: Path, target: Path, places: Mapping[Path, Path]) -> None:
-    """Show a directory's entries in an empty one; where places lie in it, those of the run instead."""
-    for entry in os.scandir(source):
+    """Show the entries of a directory, which may not be there, in an empty one; where places lie in it, the run's."""
+    for entry in os.scandir(source) if source.is_dir() else ():
         path, shown = Path(entry.path), target / entry.name
         if path in places:
             continue

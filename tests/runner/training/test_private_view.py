@@ -81,6 +81,19 @@ def test_a_view_changes_nothing_but_the_two_places(view):
     assert not (SAGEMAKER_BASE / "file").exists()
 
 
+def test_a_place_is_shown_also_where_the_machine_has_no_directory_for_it(view, tmp_path):
+    places, prefix = view
+    if prefix is None:
+        return
+    place, root = Path("/verbatim-test-has-none/ml"), tmp_path / "another-root"
+    root.mkdir()
+    prefix = private_view.prefix(root, {place: places[SAGEMAKER_BASE]})
+    assert prefix is not None
+    subprocess.run([*prefix, "touch", str(place / "file")], check=True)
+    assert (places[SAGEMAKER_BASE] / "file").exists()
+    assert not place.parent.exists()
+
+
 def test_views_beside_each_other_do_not_meet(trainings):
     marks = [trainings.run(f"open('/opt/ml/model/{name}', 'w').write('x')") for name in "ab"]
     if all(mark.error is None for mark in marks):
