@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from verbatim_runner.project import Project
 
 MAIN = "main"
-_ENVIRONMENTS = ("python_env", "conda_env", "docker_env")
 _DEFAULT_ENVIRONMENTS = ("python_env.yaml", "conda.yaml")
 _OURS = ("channels.", "files.", "parameters.", "places.")
 
