@@ -308,7 +308,7 @@ class RunRequest(Document):
 
     experiment: Name | None = Field(None, description="a named line of work; from the code's name if not given")
     code: Annotated[CodeRequest, BeforeValidator(_code_from_text, json_schema_input_type=str | CodeRequest)] = Field(
-        description="a URL, or an object with url, ref, subdirectory"
+        description="a URL or path, or an object with url, ref, subdirectory, connection"
     )
     command: str | list[str] | None = Field(
         None, description="how training starts; detected if not given. Text is run by a shell, a list as it is"
