@@ -69,3 +69,13 @@ def test_another_server_is_never_sent_the_codes_login(ground, web_server, make_w
     result = prepared(ground, web_server, f"ours @ git+{other.url}/git/ours\n")
     assert result.error is not None
     assert other.url.partition("//")[2] in result.error.message
+
+
+def test_code_that_is_not_in_git_has_no_login_to_lend(ground, web_server, write_tree):
+    make_repository(web_server.root / "git/ours", PACKAGE)
+    requirements = f"ours @ git+{web_server.url}/git/ours\n"
+    code = ground.store_directory(write_tree({"train.py": "", "requirements.txt": requirements}))
+    archive = {"kind": "archive", "url": f"{web_server.url}/churn.zip", "connection": "team"}
+    result = ground.run(ground.request("prepare", code=code.model_copy(update=archive)))
+    assert result.error is not None
+    assert (result.error.kind, "git/ours" in result.error.message) == ("user", True)

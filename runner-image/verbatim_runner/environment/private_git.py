@@ -25,7 +25,7 @@ _DEPENDENCY = re.compile(
 
 
 def with_local_copies(context: StageContext, lines: Iterable[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Fetch what requirements name of the code's own private server.
+    """Fetch what requirements name of the code's own private server, if the code is in git: else no stage has a login.
 
     Args:
         context: The stage's.
@@ -41,7 +41,7 @@ def with_local_copies(context: StageContext, lines: Iterable[str]) -> tuple[tupl
 
     def replaced(match: re.Match[str]) -> str:
         code = context.request.spec.code
-        if code.connection is None or not same_server(match["url"], code.url):
+        if code.kind != "git" or code.connection is None or not same_server(match["url"], code.url):
             return match[0]
         target = Path(tempfile.mkdtemp(dir=context.work_dir, prefix="dependency-")) / "source"
         target.parent.chmod(0o711)
