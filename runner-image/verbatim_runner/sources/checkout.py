@@ -173,7 +173,10 @@ class _Checkout:
         if self._submodules > MAX_SUBMODULES:
             raise UserFault(f"the code has more than {MAX_SUBMODULES} submodules", field="code.url")
         if url.startswith(SCHEME) and str(local_path(url)) not in self._code.local_submodules:
-            raise UserFault(f"the submodule {path!r} is at {url}, which this run may not read", field="code.url")
+            raise UserFault(
+                f"the submodule {path!r} is at {url}, which this run may not read; an administrator allows directories "
+                "under files.read in config/platform.yaml", field="code.url",
+            )  # fmt: skip
         target = parent / path
         if target.resolve() != parent.resolve() / path or not target.is_dir():
             raise UserFault(f"the submodule {path!r} lies behind a link", field="code.url")

@@ -41,7 +41,7 @@ def _read(file: Path) -> tuple[str, ...]:
                 got = name[:_SHOWN]
                 raise UserFault(
                     f"line {number} of apt.txt: expected the name of a Debian package, such as libgomp1; got {got!r}",
-                    field="code",
+                    field="apt.txt",
                 )
             found.add(name)
     return tuple(sorted(found))
