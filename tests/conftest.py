@@ -131,7 +131,7 @@ def docker_daemon(unavailable: Unavailable) -> Iterator[docker.DockerClient]:
             if probe.connect_ex(host.removeprefix("unix://")):
                 unavailable("Docker engine", f"none answers at {host}", how)
     try:
-        client = docker.from_env(timeout=30)
+        client = docker.from_env(timeout=120)
         client.ping()
     except docker.errors.DockerException as error:
         unavailable("Docker engine", str(error).splitlines()[0][:200], how)
@@ -165,7 +165,7 @@ def _start_postgresql(programs: Path, home: Path, port: int, user: str | None) -
     command = [programs / "postgres", "-D", home / "data", "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=home, user=user, stdout=log, stderr=log)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while server.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

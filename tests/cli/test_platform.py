@@ -22,7 +22,7 @@ pytestmark = pytest.mark.airflow
 COMPONENTS = {"api-server", "scheduler", "dag-processor", "triggerer"}
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 60) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 240) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -101,7 +101,7 @@ def platform(
 
 def wait_for_dag(platform: ComposePlatform) -> None:
     """Wait until the DAG processor, which starts last, has read the DAG."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     with platform.api() as api:
         while not api.get("dags")["dags"]:
             assert time.monotonic() < deadline, platform.compose("logs", "--tail", "30", "dag-processor")

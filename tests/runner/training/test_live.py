@@ -27,7 +27,7 @@ class Client:
         if body is not None or raw is not None:
             request.data = raw if raw is not None else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read(), answer.headers
         except urllib.error.HTTPError as error:
             with error:

@@ -44,7 +44,7 @@ def test_a_training_ends_when_its_follower_is_killed(trainings, tmp_path):
     follower.stdout.close()
 
     key = layout.stage_result(request.run_id, "train", request.try_number)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (training.exists() or not trainings.ground.store.exists(key)):
         time.sleep(0.1)
     assert not training.exists()

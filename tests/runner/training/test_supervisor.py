@@ -34,7 +34,7 @@ def run(trainings):
 
 def gone(pid: int) -> bool:
     """Return whether a process has ended, or ends within five seconds."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
