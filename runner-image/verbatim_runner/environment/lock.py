@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from verbatim_runner.project import Project
     from verbatim_runner.stage_context import StageContext
 
-_FORMAT = "3"
+_FORMAT = "4"
 """Raised when the same declaration is locked otherwise than before."""
 
 
@@ -40,17 +40,20 @@ class Lock(Document):
         python: What it is for, in full.
         as_of: Only releases up to then were considered.
         relaxed: Requirements whose pins were dropped.
+        guessed: Requirements that nothing declares, without those that no index has.
     """
 
     file: FileRef
     python: str
     as_of: Moment | None = None
     relaxed: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
 
 
 def wish_of(declaration: Declaration, project: Project, interpreter: Interpreter) -> Wish:
     """Return what a declaration asks to be resolved; builds for the CPU come in by ``without_cuda`` alone."""
     lines = map(_without_comment, (*declaration.requirements, *declaration.added))
+    imported = declaration.requirements if declaration.declared_by == "imports" else ()
     return Wish(
         declared_by=declaration.declared_by,
         project=project.directory,
@@ -60,6 +63,7 @@ def wish_of(declaration: Declaration, project: Project, interpreter: Interpreter
         requirements=tuple(filter(None, lines)),
         constraints=(*declaration.constraints, *without_builds_for_cpu()),
         locked=declaration.locked,
+        guessed=(*imported, *declaration.added),
     )
 
 
@@ -87,7 +91,7 @@ def lock_wish(context: StageContext, wish: Wish, committed_at: datetime | None) 
     if len(lock_text.blocks_in(cleaned)) < len(lock_text.blocks_in(text)):
         context.console.say("packages that lie in the code are not installed; they are used from there as if they were")
     file = context.store.put_bytes((indexes + cleaned).encode(), "requirements.lock")
-    return Lock(file=file, python=wish.interpreter.version, as_of=wish.until)
+    return Lock(file=file, python=wish.interpreter.version, as_of=wish.until, guessed=wish.guessed)
 
 
 def find_known(context: StageContext, wish: Wish, code: CodeRef) -> Lock | None:

@@ -14,6 +14,7 @@ from verbatim_runner.environment.lock import find_known, keep_known, lock_wish, 
 from verbatim_runner.environment.relax import cautious, dropped, opened, relaxed
 from verbatim_runner.environment.remedies import with_remedies
 from verbatim_runner.environment.resolver import package_without_wheel
+from verbatim_runner.environment.unknown import without_unknown
 from verbatim_runner.environment.uv import Refused
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def provide_environment(context: StageContext, project: Project, entry: Entry, c
         declared_by=declaration.declared_by,
         cached=environment.cached,
         as_of=lock.as_of,
-        added=declaration.added,
+        added=tuple(line for line in declaration.added if line in lock.guessed),
         relaxed=lock.relaxed,
         local_packages=declaration.local,
         interpreter=provided.interpreter.why,
@@ -103,6 +104,8 @@ def _provide_anew(context: StageContext, wish: Wish, code: CodeRef) -> _Provided
     try:
         provided = _attempt(context, cautious(wish), code.committed_at)
     except Refused as refused:
+        if known := without_unknown(context, wish, refused):
+            return _provide_anew(context, known, code)
         fitting = fitting_python(context, wish)
         if context.request.spec.environment.relax:
             provided = _relax(context, wish, fitting, refused, code.committed_at)

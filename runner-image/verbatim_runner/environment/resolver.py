@@ -48,6 +48,7 @@ class Wish:
         options: More of uv's.
         locked: The project's own lock, which counts as it is; the requirements are resolved beside it.
         may_build: Whether a package, by its name, may be built from source where no wheel of it fits.
+        guessed: Requirements that nothing declares: read from what the code imports.
     """
 
     declared_by: str
@@ -63,6 +64,7 @@ class Wish:
     options: tuple[str, ...] = ()
     locked: str | None = None
     may_build: Callable[[str], bool] = lambda _: True
+    guessed: tuple[str, ...] = ()
 
     def texts(self) -> list[str]:
         """Return what of it is text in the form of a requirements file."""
