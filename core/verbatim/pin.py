@@ -14,7 +14,7 @@ from verbatim.checkpoints import pin_checkpoints
 from verbatim.code import pin_code
 from verbatim.code.pinning import Pinning
 from verbatim.connections import no_connection
-from verbatim.errors import RequestError, UserFault
+from verbatim.errors import PlatformFault, RequestError, UserFault
 from verbatim.paths import SCHEME, exists, local_path
 from verbatim.permission import unknown_connection, unreadable
 from verbatim.problems import Problem
@@ -125,6 +125,8 @@ def _pinned(pin: Callable[[], P], problems: list[Problem]) -> P | None:
         problems += error.problems
     except UserFault as error:
         problems.append(Problem(field=error.field or "code.url", expected="code that can be read", got=error.message))
+    except OSError as error:  # of this machine: a full disk, above all
+        raise PlatformFault(f"the code could not be kept: {error.strerror or error}") from None
     return None
 
 

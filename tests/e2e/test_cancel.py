@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,11 +76,21 @@ def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
     _until(lambda: not docker_daemon.containers.list(filters=running), "the container's end")
 
 
+def _interrupted(waiting: subprocess.Popen[str]) -> str:
+    """Press Ctrl-C, again if nothing happens, and return what the command says at its end."""
+    while True:
+        waiting.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return waiting.communicate(timeout=5)[1]
+
+
 def test_ctrl_c_while_waiting_leaves_the_run_and_says_so(verbatim: Commands, tmp_path: Path) -> None:
     code = tmp_path / "patient"
     code.mkdir()
+    released = tmp_path / "released"
     (code / "train.py").write_text(
-        "import os, pathlib\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"
+        f"import os, pathlib, time\nwhile not os.path.exists({str(released)!r}):\n    time.sleep(0.1)\n"
+        "pathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"
     )
     (tmp_path / "conf.json").write_text('{"code": "./patient"}')
     environment = os.environ | {"VERBATIM_HOME": str(verbatim.home), "VERBATIM_CONFIG": str(verbatim.config)}
@@ -89,8 +100,8 @@ def test_ctrl_c_while_waiting_leaves_the_run_and_says_so(verbatim: Commands, tmp
     )  # fmt: skip
     run_id = next(line for line in waiting.stderr if line.startswith("patient-")).split()[0]
 
-    waiting.send_signal(signal.SIGINT)
-    _, said = waiting.communicate(timeout=120)
+    said = _interrupted(waiting)
+    released.touch()
 
     assert waiting.returncode == 130
     assert f"The run goes on. `verbatim logs {run_id} --follow` follows it" in said

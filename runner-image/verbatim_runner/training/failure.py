@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from verbatim.errors import UserFault
 from verbatim_runner.training.advice import Background, advise
 from verbatim_runner.training.reasons import find_reason
+from verbatim_runner.training.system_libraries import advise_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def explain(
     ending = f"{_shown(argv)} ended {_ending(finished.exit_code)}"
     if finished.exit_code == NOT_FOUND and not reason:
         said = next((line for line in reversed(finished.tail) if "not found" in line), _shown(argv))
-        return UserFault(f"command not found: {said}; {listing}", field="command")
+        return UserFault(f"command not found: {said}; {advise_program(said) or listing}", field="command")
     found = find_reason(finished.tail)
     last_words = "\n".join([line for line in finished.tail if line.strip()][-SHOWN_LINES:])
     advice = advise(f"{reason}\n{found.message if found else last_words}", background)

@@ -24,6 +24,7 @@ from verbatim.errors import PlatformFault, Stopped, UserFault
 from verbatim_runner.training.lines import LineSplitter
 from verbatim_runner.training.memory import out_of_memory_kills
 from verbatim_runner.training.meter import Meter
+from verbatim_runner.training.system_libraries import advise_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -279,7 +280,7 @@ def _not_startable(program: str, cwd: Path, error: Exception) -> UserFault:
     if isinstance(error, PermissionError):
         reason = f"command cannot be executed: {program}; is it marked as executable (chmod +x)?"
     elif isinstance(error, FileNotFoundError):
-        reason = f"command not found: {program}; {project_listing(cwd)}"
+        reason = f"command not found: {program}; {advise_program(program) or project_listing(cwd)}"
     elif isinstance(error, OSError) and error.errno == errno.E2BIG:
         reason = (
             f"command cannot be started: {program}: its arguments are too long for this system. Let a large parameter "

@@ -1,4 +1,4 @@
-"""Which Debian package has a shared library that Python packages load and do not bring. Looks nothing up."""
+"""Which Debian package has a shared library or program that training needs and nothing brings. Looks nothing up."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ PACKAGES = {
 }
 """As the runner's image has them, which is of Debian 12."""
 
+PROGRAMS = {
+    "R": "r-base-core",
+    "Rscript": "r-base-core",
+    "cmake": "cmake",
+    "dot": "graphviz",
+    "ffmpeg": "ffmpeg",
+    "gfortran": "gfortran",
+    "java": "default-jre-headless",
+    "node": "nodejs",
+    "npm": "npm",
+    "octave": "octave",
+    "pdflatex": "texlive-latex-base",
+    "unzip": "unzip",
+    "wget": "wget",
+    "curl": "curl",
+}
+"""By the name that they are called by."""
+
 _MISSING = re.compile(r"(?P<library>lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _OF_A_DRIVER = ("libcu", "libnv", "libnccl")
 _FREE_OF_WINDOWS = {"libGL.so.1": "opencv-python-headless", "libgthread-2.0.so.0": "opencv-python-headless"}
@@ -52,3 +70,13 @@ def advise_library(said: str) -> str | None:
     headless = _FREE_OF_WINDOWS.get(library)
     other = f" If it is OpenCV that needs it: {headless}, in place of opencv-python, does not." if headless else ""
     return f"{library} is a library of the system: add the line {PACKAGES[library]} to apt.txt, beside the code.{other}"
+
+
+def advise_program(said: str) -> str | None:
+    """Return what to do about a program that was not found, where its package is known.
+
+    Args:
+        said: What names it, such as ``sh: 1: Rscript: not found``.
+    """
+    found = next((word for word in re.findall(r"[\w.+-]+", said) if word in PROGRAMS), None)
+    return f"add the line {PROGRAMS[found]} to apt.txt, beside the code" if found else None

@@ -280,3 +280,10 @@ def test_a_failed_training_ends_with_what_to_try(trainings):
     result = trainings.ground.run(request)
     assert result.error.message.splitlines()[0] == "ModuleNotFoundError: No module named 'numpy_as_it_was'"
     assert result.error.message.splitlines()[-1].startswith("Declare it: ")
+
+
+def test_a_program_that_a_package_of_debian_has_is_named_with_its_line_of_apt_txt(trainings):
+    for command in (("Rscript-is-not", "x.R"), ("octave", "--no-gui", "x.m"), ("sh", "-c", "octave x.m")):
+        result = trainings.run(argv=command)
+        known = command[0] != "Rscript-is-not"
+        assert ("add the line octave to apt.txt" in result.error.message) == known

@@ -224,10 +224,10 @@ def test_a_pattern_reads_whole_lines_beside_the_built_in_readers():
 def test_a_pattern_that_never_ends_is_given_up_with_a_warning_and_the_rest_is_read():
     recorder, warnings = _Recorder(), []
     endless = MetricDefinition(name="slow", regex=r"(?:(a|a)+)+b([0-9])")
-    capture = Capture([endless, MetricDefinition(name="auc", regex="auc ([0-9.]+)")], recorder, warnings.append)
+    capture = Capture([endless, MetricDefinition(name="auc", regex="AUC<([0-9.]+)>")], recorder, warnings.append)
     for _ in range(3):
         capture.read("a" * 5000)
-    capture.read("auc 0.5")
+    capture.read("AUC<0.5>")
     assert recorder.readings == [("auc", 0.5, None)]
     assert len(warnings) == 1
     assert "slow" in warnings[0]
