@@ -31,7 +31,8 @@ VERY_OLD = timedelta(days=730)
 _NO_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'|there is no package called .(?P<package>[\w.]+).")
 _REMOVED = re.compile(
     r"AttributeError: (?!'NoneType')|ImportError: (?!lib)|ModuleNotFoundError: No module named '\w+\."
-    r"|Weights only load failed|unexpected keyword argument|takes \d+ positional arguments?|missing \d+ required"
+    r"|Weights only load failed|unexpected keyword argument|[uU]nknown keyword argument"
+    r"|takes \d+ positional arguments?|missing \d+ required"
     r"|InvalidParameterError|inhomogeneous shape"
     r"|(has been|have been|was|were|is) (removed|deprecated)|no longer (supported|available)"
 )
@@ -39,6 +40,8 @@ _REMOVED = re.compile(
 _PERHAPS_REMOVED = re.compile(
     r"^(?:[\w.]+\.)?(?:Type|Value|Runtime|Key|Index|Attribute|NotImplemented)Error:", re.MULTILINE
 )
+_RAISED_BY_PACKAGE = re.compile(r"^[a-z_]\w*\.[\w.]*(?:Error|Exception)\b", re.MULTILINE)
+"""An error's class with its module, as Python shows those that are not its own."""
 _NETWORK = re.compile(
     r"URLError|HTTPError|ConnectionError|Connect(ion)?Timeout|ConnectionRefused|ConnectionReset|gaierror|MaxRetryError"
     r"|NameResolutionError|SSLError|ProxyError|name resolution|cannot open URL|Could not resolve host"
@@ -112,7 +115,8 @@ def _of_age(said: str, background: Background) -> str | None:
     age = background.packages_until - changed if changed else timedelta(0)
     if changed is None or background.follows_commit or age < OLD:
         return None
-    if not _REMOVED.search(said) and not (age >= VERY_OLD and _PERHAPS_REMOVED.search(said)):
+    suspected = _REMOVED.search(said) or _RAISED_BY_PACKAGE.search(said)
+    if not suspected and not (age >= VERY_OLD and _PERHAPS_REMOVED.search(said)):
         return None
     return (
         f"The code was last changed on {changed:%Y-%m-%d}, and its packages may be as new as of "
