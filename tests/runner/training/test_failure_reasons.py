@@ -138,7 +138,7 @@ def test_the_users_own_line_is_told_and_not_that_of_a_library():
 
 def test_a_notebooks_error_is_its_cells():
     lines = """Traceback (most recent call last):
-  File "/work/programs/execute-notebook", line 20, in <module>
+  File "/verbatim/work/programs/execute-notebook", line 20, in <module>
 papermill.exceptions.PapermillExecutionError:
 ---------------------------------------------------------------------------
 Exception encountered at "In [3]":
@@ -155,7 +155,7 @@ ZeroDivisionError: division by zero
 
 def test_richs_boxes_do_not_hide_the_error():
     lines = """╭───────────────────── Traceback (most recent call last) ─────────────────────╮
-│ /work/source/train.py:3 in <module>                                         │
+│ /verbatim/work/source/train.py:3 in <module>                                │
 ╰─────────────────────────────────────────────────────────────────────────────╯
 ValueError: no rows""".splitlines()
     assert find_reason(lines).message == "ValueError: no rows"
