@@ -254,7 +254,9 @@ def test_private_packages_are_installed_in_a_container_and_their_login_is_not_ke
         conf = {"environment": {"indexes": [{"url": private.url, "connection": "team"}]}}
         for try_number, text in enumerate(requirements, 1):
             code = containers.ground.store_directory(write_tree({"train.py": "", "requirements.txt": text}))
-            code = code.model_copy(update={"url": f"{web_server.url}/git/churn", "commit": head, "connection": "team"})
+            code = code.model_copy(
+                update={"kind": "git", "url": f"{web_server.url}/git/churn", "commit": head, "connection": "team"}
+            )
             asked = conf if text == "secret\n" else {}
             subprocess.run(["chown", "-R", f"{owner}:{owner}", store], check=True)
             request = containers.ground.request("prepare", asked, code, try_number=try_number)
