@@ -124,14 +124,11 @@ def run_shell(input_dir: Path, work_dir: Path, command: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, _stop)
     try:
-        request, secrets = _receive(input_dir)
-        store = UnwrittenStore(request.store_url, secrets.store)
-        isolation = _isolate(request, store)
-        isolation.make_directory(work_dir)
+        context = _open(input_dir, work_dir, UnwrittenStore)
         try:
-            return open_shell(StageContext(request, secrets, store, Console(), isolation, work_dir), command)
+            return open_shell(context, command)
         finally:
-            with isolation.as_root():
+            with context.isolation.as_root():
                 shutil.rmtree(work_dir, ignore_errors=True)
     except VerbatimError as error:
         print(f"{Console.PREFIX}{error}", file=sys.stderr)
@@ -149,16 +146,21 @@ def run_inspection(input_dir: Path, work_dir: Path) -> ExitCode:
 
     signal.signal(signal.SIGTERM, _stop)
     try:
-        request, secrets = _receive(input_dir)
-        store = Store(request.store_url, secrets.store)
-        isolation = _isolate(request, store)
-        isolation.make_directory(work_dir)
-        found = inspect_project(StageContext(request, secrets, store, Console(), isolation, work_dir))
+        found = inspect_project(_open(input_dir, work_dir, Store))
     except VerbatimError as error:
         print(StageError.of(error).canonical().decode())
         return error.exit_code
     print(found.canonical().decode())
     return ExitCode.OK
+
+
+def _open(input_dir: Path, work_dir: Path, store_type: type[Store]) -> StageContext:
+    """Return the context of what is no try of a stage: nothing of it is logged into the store."""
+    request, secrets = _receive(input_dir)
+    store = store_type(request.store_url, secrets.store)
+    isolation = _isolate(request, store)
+    isolation.make_directory(work_dir)
+    return StageContext(request, secrets, store, Console(), isolation, work_dir)
 
 
 def _receive(input_dir: Path) -> tuple[StageRequest, StageSecrets]:
