@@ -50,7 +50,7 @@ def _from_json(name: str, fields: dict[str, Any]) -> Connection:
     extra = json.loads(extra) if isinstance(extra, str) else extra
     kind, port = str(fields.get("conn_type", "generic")), fields.get("port")
     host, port = fields.get("host"), int(port) if port else None
-    return Connection(name, kind, fields.get("login"), fields.get("password"), extra, host, port)
+    return Connection(name, kind, fields.get("login"), fields.get("password"), extra, host, port, fields.get("schema"))
 
 
 def _from_uri(name: str, uri: str) -> Connection:
@@ -62,4 +62,4 @@ def _from_uri(name: str, uri: str) -> Connection:
         extra = json.loads(extra["__extra__"])
     login, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     kind, host = parts.scheme.replace("-", "_"), unquote(parts.hostname or "") or None
-    return Connection(name, kind, login, password, extra, host, parts.port)
+    return Connection(name, kind, login, password, extra, host, parts.port, unquote(parts.path.lstrip("/")) or None)

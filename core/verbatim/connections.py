@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from verbatim.channels import HiveSource, S3Source, SqlSource
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_login import default_port, server_of
-from verbatim.request import S3Source
-from verbatim.stage import Login, S3Credentials, StageSecrets
+from verbatim.stage import DatabaseLogin, Login, S3Credentials, StageSecrets
 
 if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.stage import StageRequest
 
+DATABASE_KINDS = ("hiveserver2", "hive_cli", "postgres", "mysql", "sqlite", "generic")
 LOGIN_KINDS = ("git", "http", "https", "ssh", "sftp", "generic")
 
 
@@ -39,6 +41,7 @@ class Connection:
         extra: The JSON object of its extra field.
         host: The one server that it is for: a name, or a URL there; None for any that a conf names.
         port: Of that server.
+        schema: The database.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Connection:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     host: str | None = None
     port: int | None = None
+    schema: str | None = None
 
 
 ReadConnection = Callable[[str], Connection]
@@ -113,6 +117,24 @@ def s3_credentials_of(connection: Connection) -> S3Credentials:
     )
 
 
+def database_login_of(connection: Connection) -> DatabaseLogin:
+    """Return a connection as the login of a database or a HiveServer2.
+
+    Raises:
+        PlatformFault: It is of another kind.
+    """
+    _demand_kind(connection, DATABASE_KINDS)
+    return DatabaseLogin(
+        kind=connection.kind,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        username=connection.login or None,
+        password=_secret(connection.password),
+        extra=_secret(json.dumps(dict(connection.extra))) if connection.extra else None,
+    )
+
+
 def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadConnection) -> StageSecrets:
     """Return what a stage is handed: the credentials of the connections that it itself needs, without the store's.
 
@@ -121,12 +143,14 @@ def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadCon
         PlatformFault: An allowed connection is not there, or is of another kind.
     """
     s3, logins = _s3_connections(request, settings), _logins(request, settings)
-    for name, allowed in (*s3.items(), *((name, allowed) for name, _, allowed in logins)):
+    databases = _databases(request, settings)
+    for name, allowed in (*s3.items(), *databases.items(), *((name, allowed) for name, _, allowed in logins)):
         if name not in allowed:
             raise UserFault(f"the connection {name!r} is not one that confs may name; config/platform.yaml lists those")
     return StageSecrets(
         connections={name: s3_credentials_of(read(name)) for name in s3},
         logins={name: _login_for(url, read(name)) for name, url, _ in logins},
+        databases={name: database_login_of(read(name)) for name in databases},
     )
 
 
@@ -134,10 +158,21 @@ def _s3_connections(request: StageRequest, settings: PlatformSettings) -> dict[s
     spec, allowed = request.spec, settings.connections
     if request.stage == "extract":
         sources = [channel.source for channel in spec.data.values()]
-        return {source.connection: allowed.data for source in sources if isinstance(source, S3Source)}
+        exports = [channel.export.connection for channel in spec.data.values() if channel.export]
+        return {source.connection: allowed.data for source in sources if isinstance(source, S3Source)} | {
+            name: (name,) for name in exports if name
+        }
     if request.stage == "register" and spec.model and spec.model.connection:
         return {spec.model.connection: allowed.destinations}
     return {}
+
+
+def _databases(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:
+    if request.stage != "extract":
+        return {}
+    sources = [channel.source for channel in request.spec.data.values()]
+    allowed = settings.connections.data
+    return {source.connection: allowed for source in sources if isinstance(source, HiveSource | SqlSource)}
 
 
 def _logins(request: StageRequest, settings: PlatformSettings) -> list[tuple[str, str, tuple[str, ...]]]:

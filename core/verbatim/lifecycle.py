@@ -182,6 +182,7 @@ class RunLifecycle:
             engine=engine,
             cache_dir=cache_dir,
             model_version=version,
+            limits=self._settings.cache.limits,
         )
         self.store.publish(key, request)
         self.catalog.go_on(run_id, stage, after=_before(stage))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from verbatim import __version__
+from verbatim.channels import FileSource, S3Source
 from verbatim.checkpoints import pin_checkpoints
 from verbatim.code import pin_code
 from verbatim.code.pinning import Pinning
@@ -18,8 +19,8 @@ from verbatim.errors import PlatformFault, RequestError, UserFault
 from verbatim.paths import SCHEME, exists, local_path
 from verbatim.permission import unknown_connection, unreadable
 from verbatim.problems import Problem
-from verbatim.request import FileSource, RunRequest, S3Source, parse_request
-from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, RunSpec
+from verbatim.request import RunRequest, parse_request
+from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, PinnedSuite, RunSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,9 +84,15 @@ def pin_request(
         command=request.command,
         entry_point=request.entry_point,
         parameters=request.parameters,
-        data={name: PinnedChannel(source=channel.source, as_of=as_of) for name, channel in request.data.items()},
+        data={
+            name: PinnedChannel(source=channel.source, as_of=as_of, sample=channel.sample)
+            for name, channel in request.data.items()
+        },
         as_of=as_of,
-        validation=request.validation,
+        validation={
+            name: PinnedSuite(suite=asked.suite, location=asked.location, severity=asked.severity)
+            for name, asked in request.validation.items()
+        },
         metrics=request.metrics,
         evaluation=request.evaluation,
         gates=request.gates,
@@ -134,8 +141,9 @@ def _data_problems(request: RunRequest, settings: PlatformSettings) -> list[Prob
     found = []
     for name, channel in request.data.items():
         source = channel.source
-        if isinstance(source, S3Source):
-            field, allowed = f"data.{name}.s3.connection", settings.connections.data
+        if not isinstance(source, FileSource):
+            kind = next(kind for kind in ("s3", "hive", "sql") if getattr(channel, kind))
+            field, allowed = f"data.{name}.{kind}.connection", settings.connections.data
             found.append(unknown_connection(field, source.connection, allowed, "connections.data"))
         else:
             field, path = f"data.{name}.file.uri", local_path(source.uri)
@@ -176,7 +184,8 @@ def _store_problems(request: RunRequest, store: Store) -> list[Problem]:
     Code may lie around it: what is packed leaves the platform's home out.
     """
     own = _as_prefix(os.path.realpath(store.local_root) if store.local_root else store.url)
-    named = {f"data.{name}": channel.source.uri for name, channel in request.data.items()}
+    sources = {f"data.{name}": channel.source for name, channel in request.data.items()}
+    named = {field: source.uri for field, source in sources.items() if isinstance(source, FileSource | S3Source)}
     if request.model and request.model.destination:
         named["model.destination"] = request.model.destination
     shared = {

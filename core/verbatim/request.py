@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -23,31 +22,13 @@ from pydantic import (
     model_validator,
 )
 
+from verbatim.channels import ChannelRequest, SuiteRequest, WaitRequest
 from verbatim.documents import Document, Moment, Pattern
 from verbatim.errors import RequestError
+from verbatim.fields import Destination, Name, Parameter, RelativePath
 from verbatim.paths import SCHEME, local_path
 from verbatim.problems import Problem, printable, problems_of, shown
 from verbatim.quantities import parse_duration, parse_memory
-
-NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
-Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", NAME), Field(description=NAME)]
-S3Uri = Annotated[str, Pattern(r"^s3://[^/]+/.*$", "a URI such as s3://bucket/prefix/")]
-
-
-def _local(uri: str) -> str:
-    if uri.startswith(SCHEME):
-        local_path(uri)
-    return uri
-
-
-FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/"), AfterValidator(_local)]
-Destination = Annotated[
-    str,
-    Pattern(r"^(s3://[^/]+/.*|file:///.+)$", "a URI such as s3://bucket/prefix/ or file:///srv/models/"),
-    AfterValidator(_local),
-]
-Scalar = str | int | float | bool | None
-Parameter = Scalar | list[Any] | dict[str, Any]
 
 MIN_MEMORY_BYTES = 32 * 1024**2
 MAX_URL_CHARS = 4096
@@ -55,16 +36,6 @@ MAX_DEPTH = 64
 MAX_NUMBER_BITS = 997
 _LIKE_A_CREDENTIAL = re.compile(r"token|signature|secret|password|credential|^(sig|auth|api_?key)$", re.IGNORECASE)
 _FILE_KINDS = re.compile(r"\.(git|zip|tar|tar\.(gz|bz2|xz)|t(gz|bz2|xz)|ipynb|py|sh|r)$", re.IGNORECASE)
-
-
-def _relative(path: str) -> str:
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts:
-        raise ValueError("a relative path inside the code, without '..'")
-    return str(parts)
-
-
-RelativePath = Annotated[str, AfterValidator(_relative)]
 
 
 class CodeRequest(Document):
@@ -112,39 +83,6 @@ class CodeRequest(Document):
         if parts.scheme in {"http", "https"} and named:
             raise ValueError(f"a URL without a credential ({named[0]}) in it; for private code see docs/code.md")
         return value
-
-
-class FileSource(Document):
-    """A directory or file that the platform's machine can read."""
-
-    uri: FileUri = Field(description="file:///path/; a directory ends in / or is found to be one")
-
-
-class S3Source(Document):
-    """A prefix or object in an S3-compatible store."""
-
-    uri: S3Uri = Field(description="s3://bucket/prefix/")
-    connection: str = Field(min_length=1, description="Airflow connection (amazon provider) that may read it")
-
-
-class ChannelRequest(Document):
-    """One named input dataset, from exactly one source."""
-
-    file: FileSource | None = Field(None, description="from the platform's machine")
-    s3: S3Source | None = Field(None, description="from an S3-compatible store")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(source is not None for source in (self.file, self.s3)) != 1:
-            raise ValueError("exactly one of the sources 'file' and 's3'")
-        return self
-
-    @property
-    def source(self) -> FileSource | S3Source:
-        """The one source that is set."""
-        source = self.file or self.s3
-        assert source is not None
-        return source
 
 
 class MetricDefinition(Document):
@@ -303,6 +241,10 @@ def _code_from_text(value: Any) -> Any:
     return value
 
 
+def _suite_from_text(value: Any) -> Any:
+    return {"suite": value} if isinstance(value, str) else value
+
+
 class RunRequest(Document):
     """The conf of one run."""
 
@@ -323,8 +265,13 @@ class RunRequest(Document):
     )
     data: dict[Name, ChannelRequest] = Field(default_factory=dict, description="channels: named input datasets")
     as_of: Moment | None = Field(None, description="data as of this moment; now if not given")
-    validation: dict[Name, RelativePath] = Field(
-        default_factory=dict, description="channel to Great Expectations suite, a JSON file in the code"
+    wait_for: tuple[WaitRequest, ...] = Field((), description="what has to be there before the run is pinned")
+    validation: dict[
+        Name, Annotated[SuiteRequest, BeforeValidator(_suite_from_text, json_schema_input_type=str | SuiteRequest)]
+    ] = Field(
+        default_factory=dict,
+        description="channel to Great Expectations suite: a JSON file in the code, or an object with suite, location "
+        "and severity",
     )
     metrics: tuple[MetricDefinition, ...] = Field(
         (), description="metrics to read from the output, besides the built-in ways"
@@ -352,7 +299,7 @@ class RunRequest(Document):
 
     @field_validator("validation")
     @classmethod
-    def _of_channels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    def _of_channels(cls, value: dict[str, SuiteRequest], info: ValidationInfo) -> dict[str, SuiteRequest]:
         unknown = sorted(set(value) - set(info.data.get("data", value)))
         if unknown:
             raise ValueError(f"only channels that 'data' has (not so: {', '.join(unknown)})")

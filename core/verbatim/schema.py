@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from verbatim.fields import NAME
 from verbatim.problems import in_words, without_null
-from verbatim.request import NAME, RunRequest, parse_request
+from verbatim.request import RunRequest, parse_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from verbatim.documents import Document, Pattern
 from verbatim.errors import PlatformFault
 from verbatim.problems import problems_of
+from verbatim.quantities import parse_memory
+from verbatim.stage import CacheLimits
 
 
 class DockerSettings(Document):
@@ -42,6 +44,31 @@ class Files(Document):
     write: tuple[str, ...] = ()
 
 
+class Exports(Document):
+    """Where a HiveServer2 may write results itself (``mode: server``); the runner reads and deletes them there."""
+
+    uri: str = Field(description="s3://bucket/prefix/ or file:///directory/, as the server and the runner both see it")
+    connection: str | None = Field(None, description="Airflow connection (amazon provider) of an s3:// prefix")
+
+
+class Cache(Document):
+    """How large a host's caches may grow; what was not used for longest goes first."""
+
+    data: str = Field("20g", description="snapshots' files")
+    environments: str = Field("20g", description="environments and packages")
+
+    @field_validator("data", "environments")
+    @classmethod
+    def _size(cls, value: str) -> str:
+        parse_memory(value)
+        return value
+
+    @property
+    def limits(self) -> CacheLimits:
+        """The same in bytes."""
+        return CacheLimits(data_bytes=parse_memory(self.data), environment_bytes=parse_memory(self.environments))
+
+
 class PlatformSettings(Document):
     """The platform's settings."""
 
@@ -56,6 +83,9 @@ class PlatformSettings(Document):
         None, description="directory of this machine with packages beside the index"
     )
     connections: Connections = Connections()
+    exports: Exports | None = Field(None, description="for channels from Hive with mode: server")
+    expectations: str = Field("config/expectations", description="directory of suites that confs may name")
+    cache: Cache = Cache()
     files: Files = Files()
 
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from verbatim.channels import Sample, Source
 from verbatim.documents import Document, FileRef, Moment, Sha256
-from verbatim.request import (
-    EnvironmentRequest,
-    Evaluation,
-    FileSource,
-    Gate,
-    MetricDefinition,
-    Name,
-    Parameter,
-    Resources,
-    Retention,
-    S3Source,
-)
+from verbatim.fields import Name, Parameter
+from verbatim.request import EnvironmentRequest, Evaluation, Gate, MetricDefinition, Resources, Retention
 
 
 class PinnedCode(Document):
@@ -45,11 +36,58 @@ class PinnedCode(Document):
     digest: Sha256 | None = Field(None, description="the code blob's digest where pinning made it (all but git)")
 
 
+class BoundValue(Document):
+    """A value that a query is given beside its text: it is never part of the text."""
+
+    kind: Literal["timestamp", "date", "text", "integer", "number", "boolean", "null"]
+    text: str = Field(description="the value as text; a timestamp as ISO 8601 in UTC")
+
+
+class BoundQuery(Document):
+    """One SELECT with nothing left to fill in."""
+
+    statement: str = Field(
+        description="what the server is sent: for Hive with every value as a literal, else with :names for them"
+    )
+    values: dict[str, BoundValue] = Field(default_factory=dict, description="by name; empty for Hive")
+    tables: tuple[str, ...] = Field((), description="that it reads, as it names them, sorted")
+    time_bound: bool = Field(
+        description="whether it uses as_of or the interval; the same query may else mean other rows"
+    )
+    ordered: bool = Field(False, description="whether it says in which order its rows come")
+
+
+class Export(Document):
+    """Where a server writes a result itself."""
+
+    uri: str = Field(description="s3:// or file:// prefix, as the server and the runner both see it")
+    connection: str | None = Field(None, description="Airflow connection of an s3:// prefix")
+
+
 class PinnedChannel(Document):
     """A channel's source as of one moment."""
 
-    source: FileSource | S3Source
+    source: Source = Field(description="the places in it with every template filled in; a query as it was asked")
     as_of: Moment
+    query: BoundQuery | None = Field(None, description="hive and sql: what is run")
+    export: Export | None = Field(None, description="hive with mode server: where to")
+    sample: Sample | None = None
+    stored: Sha256 | None = Field(
+        None, description="reproducing: the document of the snapshot that is used, whatever the source holds by now"
+    )
+
+
+class PinnedSuite(Document):
+    """A Great Expectations suite, and what it means when the data does not meet it."""
+
+    suite: str = Field(description="the file, seen from the project's directory or from config/expectations")
+    location: Literal["code", "config"] = "code"
+    severity: Literal["fail", "warn"] = "fail"
+    content: Sha256 | None = Field(None, description="config: the suite as it was when the run was pinned, a blob")
+
+
+def _suite_from_text(value: Any) -> Any:
+    return {"suite": value} if isinstance(value, str) else value
 
 
 class PinnedCheckpoints(Document):
@@ -86,7 +124,9 @@ class RunSpec(Document):
     parameters: dict[str, Parameter]
     data: dict[Name, PinnedChannel]
     as_of: Moment
-    validation: dict[Name, str]
+    interval_start: Moment | None = Field(None, description="of the schedule; the run's own time where it has none")
+    interval_end: Moment | None = None
+    validation: dict[Name, Annotated[PinnedSuite, BeforeValidator(_suite_from_text)]]
     metrics: tuple[MetricDefinition, ...]
     evaluation: Evaluation
     gates: tuple[Gate, ...]

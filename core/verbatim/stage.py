@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, JsonValue, SecretStr
 
 from verbatim.documents import Document, FileRef, Moment, Sha256
 from verbatim.errors import ExpectationFailed, GateFailed, PlatformFault, Stopped, UserFault, VerbatimError
+from verbatim.fields import Parameter
 from verbatim.gates import GateResult
 from verbatim.metrics import MetricSummary
-from verbatim.request import Parameter
 from verbatim.spec import RunSpec
 
 StageName = Literal["pin", "extract", "prepare", "validate", "train", "evaluate", "register", "promote"]
@@ -36,6 +36,10 @@ class SnapshotRef(Document):
     bytes: int
     rows: int | None = Field(None, description="None where the files are in no format whose rows can be counted")
     reused: bool = False
+    time_bound: bool = Field(True, description="False: a query that uses neither as_of nor the interval")
+    moved: str | None = Field(
+        None, description="reproducing: in which way the source does not hold any more what it held"
+    )
 
 
 class PinOutputs(Document):
@@ -119,12 +123,14 @@ class FailedExpectation(Document):
     expectation: str
     column: str | None
     observed: str
+    severity: Literal["fail", "warn"] = "fail"
+    rows: tuple[dict[str, JsonValue], ...] = Field((), description="some rows that do not meet it")
 
 
 class SuiteResult(Document):
     """One suite over one channel."""
 
-    passed: bool
+    passed: bool = Field(description="whether no expectation failed that ends a run")
     evaluated: int
     failed: tuple[FailedExpectation, ...]
     result: FileRef = Field(description="Great Expectations' full result as JSON, a blob")
@@ -261,6 +267,13 @@ class StageResult(Document):
         return (self.finished_at - self.started_at).total_seconds()
 
 
+class CacheLimits(Document):
+    """How large the caches of a host may grow, in bytes; what was not used for longest goes first."""
+
+    data_bytes: int = Field(20 * 10**9, ge=0)
+    environment_bytes: int = Field(20 * 10**9, ge=0)
+
+
 class StageRequest(Document):
     """What a stage is asked to do. It holds no secret: those come in ``StageSecrets``, beside it."""
 
@@ -274,6 +287,7 @@ class StageRequest(Document):
     engine: EngineName
     cache_dir: str = Field(description="directory for environments and packages that outlives the stage")
     model_version: int | None = Field(None, description="register: the version that the catalog allotted")
+    limits: CacheLimits = Field(default_factory=CacheLimits, description="how large the host's caches may grow")
 
 
 class S3Credentials(Document):
@@ -307,6 +321,18 @@ class Login(Document):
     known_hosts: str | None = Field(None, description="lines of ssh's known_hosts that the server is checked against")
 
 
+class DatabaseLogin(Document):
+    """How to reach one database or HiveServer2. Values are shown as ``**********``."""
+
+    kind: str = Field(description="Airflow's connection type: hiveserver2, postgres, mysql, sqlite")
+    host: str | None = None
+    port: int | None = None
+    database: str | None = Field(None, description="the connection's schema; for sqlite the file")
+    username: str | None = None
+    password: SecretStr | None = None
+    extra: SecretStr | None = Field(None, description="the connection's extra field, a JSON object")
+
+
 class StageSecrets(Document):
     """Credentials for one stage, handed over in a file that the user's uid cannot read; never stored, never logged."""
 
@@ -315,11 +341,14 @@ class StageSecrets(Document):
         default_factory=dict, description="Airflow connection id to credentials"
     )
     logins: dict[str, Login] = Field(default_factory=dict, description="Airflow connection id to login")
+    databases: dict[str, DatabaseLogin] = Field(
+        default_factory=dict, description="Airflow connection id to database login"
+    )
 
     def in_clear(self) -> bytes:
         """Return JSON with the secrets in clear, for the hand-over alone."""
 
-        def clear(credentials: S3Credentials | Login) -> dict[str, str | None]:
+        def clear(credentials: S3Credentials | Login | DatabaseLogin) -> dict[str, str | int | None]:
             dumped = credentials.model_dump()
             return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped.items()}
 
@@ -328,6 +357,7 @@ class StageSecrets(Document):
                 "store": clear(self.store) if self.store else None,
                 "connections": {name: clear(value) for name, value in self.connections.items()},
                 "logins": {name: clear(value) for name, value in self.logins.items()},
+                "databases": {name: clear(value) for name, value in self.databases.items()},
             }
         ).encode()
 
@@ -338,4 +368,6 @@ class StageSecrets(Document):
             found += [v.get_secret_value() for v in (credentials.secret_access_key, credentials.session_token) if v]
         for login in self.logins.values():
             found += [v.get_secret_value() for v in (login.password, login.private_key) if v]
+        for database in self.databases.values():
+            found += [v.get_secret_value() for v in (database.password, database.extra) if v]
         return tuple(found)

@@ -55,7 +55,7 @@ def read_connection(connection_id: str) -> Connection:
         ) from None
     connection = Connection(
         connection_id, found.conn_type or "", found.login, found.password, found.extra_dejson, found.host or None,
-        found.port,
+        found.port, found.schema or None,
     )  # fmt: skip
     for form in _forms(connection):
         mask_secret(form)

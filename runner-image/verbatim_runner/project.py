@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim.stage import CodeRef
     from verbatim_runner.stage_context import StageContext
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from verbatim.catalog import Catalog
+from verbatim.channels import FileSource
 from verbatim.checkpoints import Checkpoints
 from verbatim.documents import FileRef
 from verbatim.errors import ContractError, NotFound
@@ -15,7 +16,7 @@ from verbatim.gates import GateResult
 from verbatim.manifest import ModelVersion
 from verbatim.metrics import MetricPoint, MetricSummary
 from verbatim.record import latest_results, metric_points, run_record
-from verbatim.request import Evaluation, FileSource
+from verbatim.request import Evaluation
 from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
 from verbatim.stage import (
     CodeRef,

@@ -82,7 +82,7 @@ def test_all_problems_are_told_at_once() -> None:
         ({"data": {"t": {"file": {"uri": "lake"}}}},
          ("data.t.file.uri", "an absolute URI such as file:///data/lake/", '"lake"')),
         ({"data": {"t": {"s3": {"uri": "s3://lake/x/"}}}}, ("data.t.s3.connection", "a value", "nothing")),
-        ({"data": {"t": {}}}, ("data.t", "exactly one of the sources 'file' and 's3'", "{}")),
+        ({"data": {"t": {}}}, ("data.t", "exactly one of the sources 'file', 's3', 'hive' and 'sql'", "{}")),
         ({"validation": {"t": "suite.json"}},
          ("validation", "only channels that 'data' has (not so: t)", '{"t": "suite.json"}')),
         ({"model": {"destination": "s3://models/"}},

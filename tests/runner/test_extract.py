@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from verbatim.request import S3Source
+from verbatim.channels import S3Source
 from verbatim.snapshot import DatasetSnapshot, SourceObject
 from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
 from verbatim_runner.sources.data.files import FileData
 from verbatim_runner.sources.data.s3 import S3Data
-from verbatim_runner.sources.rows import count_rows
+from verbatim_runner.sources.snapshots.rows import count_rows
 from verbatim_runner.sources.workspace import place_snapshot
 
 if TYPE_CHECKING:

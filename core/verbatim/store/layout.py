@@ -15,6 +15,7 @@
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
     indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks, validations
+    indexes/quarantine/<digest>.json        a snapshot that did not meet its suite, by its digest; it is not used again
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.project import Project
 
 MAIN = "main"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verbatim.stage import ExtractOutputs
-from verbatim_runner.sources.snapshot import take_snapshot
+from verbatim_runner.sources.snapshots.take import take_snapshot
 
 if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext

@@ -35,8 +35,8 @@ def run(context: StageContext) -> ValidateOutputs:
     spec = context.request.spec
     project = unpack_code(context, store_code(context), spec.code.subdirectory, context.work_dir / "code")
     suites = {
-        channel: read_suite(project / path, path, field=f"validation.{channel}")
-        for channel, path in sorted(spec.validation.items())
+        channel: read_suite(project / asked.suite, asked.suite, field=f"validation.{channel}")
+        for channel, asked in sorted(spec.validation.items())
     }
     results = {channel: _judge(context, channel, content) for channel, content in suites.items()}
     outputs = ValidateOutputs(results=results)
@@ -76,7 +76,7 @@ def _known(context: StageContext, index: str) -> SuiteResult | None:
 
 def _judge_anew(context: StageContext, channel: str, ref: SnapshotRef, content: dict[str, object]) -> SuiteResult:
     field = f"validation.{channel}"
-    suite = build_suite(content, context.request.spec.validation[channel], field=field)
+    suite = build_suite(content, context.request.spec.validation[channel].suite, field=field)
     directory = context.work_dir / "data" / channel
     snapshot = place_snapshot(context, ref, directory)
     frame = read_frame(directory, [file.path for file in snapshot.files], field=field)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
 
 _SAGEMAKERS_OWN = ("sagemaker_", "_tuning_objective_metric", "default_user_module_name")
 

@@ -13,7 +13,7 @@ from verbatim_runner.training.placeholders import as_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.training.places import Places
 
 HOST = "algo-1"

@@ -20,7 +20,7 @@ from verbatim.errors import PlatformFault, UserFault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.console import Console
 
 TIMEOUT_S = 60.0

@@ -18,7 +18,7 @@ from verbatim_runner.training.arguments import as_argument
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.training.places import Places
 
 PLACES = (

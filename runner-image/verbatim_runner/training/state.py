@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from verbatim.documents import FileRef
     from verbatim.errors import UserFault
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.checkpoints.directory import Kept
     from verbatim_runner.checkpoints.watch import CheckpointWatch
     from verbatim_runner.environment.build import Environment

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.training.places import Places
 
 MAX_BYTES = 128 * 1024 - 1

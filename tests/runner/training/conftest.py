@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from verbatim.channels import FileSource
 from verbatim.documents import now, tree_digest
 from verbatim.metrics import MetricPoint
-from verbatim.request import FileSource
 from verbatim.snapshot import DatasetSnapshot, SourceObject
 from verbatim.stage import (
     CodeRef,

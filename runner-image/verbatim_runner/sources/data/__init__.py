@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verbatim.request import FileSource, S3Source
+from verbatim.channels import FileSource, HiveSource, S3Source, SqlSource
+from verbatim.errors import PlatformFault
 
 if TYPE_CHECKING:
+    from verbatim.spec import PinnedChannel
     from verbatim_runner.sources.data.interface import DataSource
     from verbatim_runner.stage_context import StageContext
 
 
-def open_source(context: StageContext, channel: str, source: FileSource | S3Source) -> DataSource:
+def open_source(context: StageContext, channel: str, pinned: PinnedChannel) -> DataSource:
     """Open what a channel is read from.
 
     Args:
         context: The stage's; it holds the credentials.
         channel: The channel's name, for messages.
-        source: What the conf names.
+        pinned: Its source, and the moment as of which it is read.
     """
+    source = pinned.source
+    if isinstance(source, FileSource):
+        from verbatim_runner.sources.data.files import FileData
+
+        return FileData(source, pinned.as_of, field=f"data.{channel}.file.uri")
     if isinstance(source, S3Source):
         from verbatim_runner.sources.data.s3 import S3Data
 
-        return S3Data(source, context.credentials(source.connection), field=f"data.{channel}.s3.uri")
-    from verbatim_runner.sources.data.files import FileData
-
-    return FileData(source, field=f"data.{channel}.file.uri")
+        return S3Data(source, pinned.as_of, context.credentials(source.connection), field=f"data.{channel}.s3.uri")
+    if isinstance(source, HiveSource | SqlSource):
+        raise PlatformFault(f"the source of the channel {channel} cannot be read yet")
+    raise AssertionError(source)

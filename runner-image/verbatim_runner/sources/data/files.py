@@ -11,21 +11,32 @@ from typing import TYPE_CHECKING
 from verbatim.errors import UserFault
 from verbatim.paths import local_path
 from verbatim.problems import printable
-from verbatim.snapshot import SourceObject
+from verbatim.snapshot import SourceObject, SourceState
+from verbatim_runner.sources.data.moment import objects_as_of
 
 if TYPE_CHECKING:
-    from verbatim.request import FileSource
+    from verbatim.channels import FileSource
+    from verbatim_runner.sources.data.interface import DataSink, OnBytes
 
 
 class FileData:
     """A directory or file."""
 
-    def __init__(self, source: FileSource, *, field: str) -> None:
-        self.uri = source.uri
+    def __init__(self, source: FileSource, as_of: datetime, *, field: str) -> None:
+        self.name = source.uri
+        self._as_of = as_of
         self.field = field
         self._path = local_path(source.uri)
 
-    def objects(self) -> list[SourceObject]:
+    def state(self) -> SourceState:
+        """Return the files that are not newer than the moment."""
+        return SourceState(objects=objects_as_of(self._objects(), self._as_of, self.name, field=self.field))
+
+    def fetch(self, state: SourceState, sink: DataSink) -> None:
+        """Copy the files."""
+        sink.take_objects(state.objects, self._copy)
+
+    def _objects(self) -> list[SourceObject]:
         """Return the file, or every file below the directory.
 
         A link to a file counts as that file, one to a directory is not followed; neither may lead out of the directory,
@@ -51,11 +62,12 @@ class FileData:
                 raise UserFault(message, field=self.field)
         return [_describe(path, name) for path, name in found]
 
-    def copy(self, item: SourceObject, target: Path) -> None:
+    def _copy(self, item: SourceObject, target: Path, on_bytes: OnBytes) -> None:
         """Copy one file."""
         path = self._path if self._path.is_file() else self._path / item.path
         try:
             shutil.copyfile(path, target)
+            on_bytes(item.size)
             now = _describe(path, item.path)
         except (FileNotFoundError, PermissionError) as error:
             raise UserFault(f"{path} cannot be read any more: {error.strerror}", field=self.field) from None

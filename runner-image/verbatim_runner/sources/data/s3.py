@@ -10,16 +10,19 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
 from verbatim.errors import PlatformFault, UserFault
-from verbatim.snapshot import SourceObject
+from verbatim.snapshot import SourceObject, SourceState
 from verbatim.store import open_object_store
+from verbatim_runner.sources.data.moment import objects_as_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from obstore import ObjectMeta
 
-    from verbatim.request import S3Source
+    from verbatim.channels import S3Source
     from verbatim.stage import S3Credentials
+    from verbatim_runner.sources.data.interface import DataSink, OnBytes
 
 CHUNK_BYTES = 8 * 1024 * 1024
 
@@ -27,15 +30,24 @@ CHUNK_BYTES = 8 * 1024 * 1024
 class S3Data:
     """A prefix of whole path segments, or an object."""
 
-    def __init__(self, source: S3Source, credentials: S3Credentials, *, field: str) -> None:
-        self.uri = source.uri
+    def __init__(self, source: S3Source, as_of: datetime, credentials: S3Credentials, *, field: str) -> None:
+        self.name = source.uri
+        self._as_of = as_of
         self.field = field
         bucket, _, key = source.uri.removeprefix("s3://").partition("/")
         self._is_directory = key.endswith("/")
         self._root = self._key = key.strip("/")
         self._bucket = open_object_store(f"s3://{bucket}", credentials)
 
-    def objects(self) -> list[SourceObject]:
+    def state(self) -> SourceState:
+        """Return the objects that are not newer than the moment."""
+        return SourceState(objects=objects_as_of(self._objects(), self._as_of, self.name, field=self.field))
+
+    def fetch(self, state: SourceState, sink: DataSink) -> None:
+        """Download the objects."""
+        sink.take_objects(state.objects, self._copy)
+
+    def _objects(self) -> list[SourceObject]:
         """Return the objects under the prefix, or the one object of that name. Directory markers are left out."""
         with self._faults():
             single = self._single()
@@ -51,7 +63,7 @@ class S3Data:
             if item["path"] != self._key and not (item["size"] == 0 and item["path"] in parents)
         ]
 
-    def copy(self, item: SourceObject, target: Path) -> None:
+    def _copy(self, item: SourceObject, target: Path, on_bytes: OnBytes) -> None:
         """Download one object, only if it is still the one that was listed."""
         key = f"{self._root}/{item.path}".lstrip("/")
         with self._faults():
@@ -64,9 +76,10 @@ class S3Data:
             with target.open("wb") as out:
                 for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
                     out.write(chunk)
+                    on_bytes(len(chunk))
         if target.stat().st_size != item.size:
             raise PlatformFault(
-                f"{self.uri}: {item.path} came with {target.stat().st_size} bytes instead of {item.size}"
+                f"{self.name}: {item.path} came with {target.stat().st_size} bytes instead of {item.size}"
             )
 
     def _single(self) -> ObjectMeta | None:
@@ -79,7 +92,7 @@ class S3Data:
 
     def _changed(self, item: SourceObject) -> UserFault:
         message = (
-            f"{self.uri}: {item.path} changed while it was read; write new data under new names instead of over the old"
+            f"{self.name}: {item.path} changed while it was read; write new data under new names, not over the old"
         )
         return UserFault(message, field=self.field)
 
@@ -89,14 +102,14 @@ class S3Data:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise UserFault(
-                f"{self.uri} may not be read with this connection: {_first_line(error)}", field=self.field
+                f"{self.name} may not be read with this connection: {_first_line(error)}", field=self.field
             ) from None
         except (NotFoundError, FileNotFoundError) as error:
-            raise UserFault(f"{self.uri} is not there: {_first_line(error)}", field=self.field) from None
+            raise UserFault(f"{self.name} is not there: {_first_line(error)}", field=self.field) from None
         except BaseError as error:
             if "NoSuchBucket" in str(error):
-                raise UserFault(f"{self.uri} is not there: no such bucket", field=self.field) from None
-            raise PlatformFault(f"{self.uri} does not answer as it should: {_first_line(error)}") from None
+                raise UserFault(f"{self.name} is not there: no such bucket", field=self.field) from None
+            raise PlatformFault(f"{self.name} does not answer as it should: {_first_line(error)}") from None
 
 
 def _describe(item: ObjectMeta, path: str) -> SourceObject:

@@ -14,7 +14,7 @@ from verbatim_runner.training.arguments import to_arguments, without_sagemakers
 from verbatim_runner.training.families.names import can_be_named, folded
 
 if TYPE_CHECKING:
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.training.variables import Setting
 
 _SCRIPTS = (".py", ".sh", ".R", ".ipynb")

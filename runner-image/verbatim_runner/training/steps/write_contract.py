@@ -13,7 +13,7 @@ from verbatim_runner.training.placeholders import Values, fill_command, fill_par
 from verbatim_runner.training.variables import Setting, usable_cpus, variables
 
 if TYPE_CHECKING:
-    from verbatim.request import Parameter
+    from verbatim.fields import Parameter
     from verbatim_runner.training.state import Training
 
 

@@ -1,0 +1,41 @@
+"""The kinds of text that more than one part of the conf has, each with its check and its words."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from verbatim.documents import Pattern
+from verbatim.paths import SCHEME, local_path
+
+NAME = "lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters"
+Name = Annotated[str, Pattern(r"^[a-z0-9][a-z0-9_-]{0,62}$", NAME), Field(description=NAME)]
+S3Uri = Annotated[str, Pattern(r"^s3://[^/]+/.*$", "a URI such as s3://bucket/prefix/")]
+
+
+def _local(uri: str) -> str:
+    if uri.startswith(SCHEME):
+        local_path(uri)
+    return uri
+
+
+FileUri = Annotated[str, Pattern(r"^file:///.+$", "an absolute URI such as file:///data/lake/"), AfterValidator(_local)]
+Destination = Annotated[
+    str,
+    Pattern(r"^(s3://[^/]+/.*|file:///.+)$", "a URI such as s3://bucket/prefix/ or file:///srv/models/"),
+    AfterValidator(_local),
+]
+Scalar = str | int | float | bool | None
+Parameter = Scalar | list[Any] | dict[str, Any]
+
+
+def _relative(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ValueError("a relative path inside the code, without '..'")
+    return str(parts)
+
+
+RelativePath = Annotated[str, AfterValidator(_relative)]
