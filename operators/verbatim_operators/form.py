@@ -16,7 +16,7 @@ from verbatim.request import Gate, RunRequest, parse_request
 UNFOLDED = ("code", "experiment", "command", "entry_point", "parameters")
 """Shown at once: Airflow folds every section up but the one of the fields that name none."""
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Data": ("data", "as_of", "validation"),
+    "Data": ("data", "as_of", "wait_for", "validation"),
     "Metrics and gates": ("metrics", "evaluation", "gates"),
     "Model": ("model", "promotion", "retention"),
     "Where and how": ("resources", "environment", "seed", "resume_from"),
@@ -29,6 +29,7 @@ _EXAMPLES: dict[str, str] = {
     "parameters": '{"epochs": 5, "learning_rate": 0.1}',
     "data": '{"train": {"s3": {"connection": "s3_lake", "uri": "s3://lake/churn/train/"}}}',
     "as_of": "2026-11-20T00:00:00Z",
+    "wait_for": '[{"s3": {"connection": "s3_lake", "uri": "s3://lake/dt={{ interval_start | ds }}/_SUCCESS"}}]',
     "validation": '{"train": "expectations/train.json"}',
     "metrics": '[{"name": "val_auc", "regex": "val_auc=([0-9.]+)"}]',
     "evaluation": '{"command": "python evaluate.py"}',
