@@ -75,3 +75,14 @@ class DatasetSnapshot(Document):
         "path", description="of the rows: that of the files, that of the query's ORDER BY, or as they came"
     )
     sample: SampleRecord | None = None
+
+
+class Quarantine(Document):
+    """Why a snapshot is not used again: it did not meet a suite whose severity is to fail."""
+
+    schema_version: Literal[1] = 1
+    suite: str = Field(description="the file, as the conf names it")
+    channel: str
+    run_id: str
+    at: Moment
+    failed: tuple[str, ...] = Field(description="the expectations that it does not meet, in words")

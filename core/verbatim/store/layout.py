@@ -15,6 +15,7 @@
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
     indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks, validations
+    indexes/moments/<digest>.json           what a source gave as of a moment before, whatever it holds by now
     indexes/quarantine/<digest>.json        a snapshot that did not meet its suite, by its digest; it is not used again
 """
 
@@ -104,3 +105,8 @@ def model(name: str, version: int) -> str:
 def index(kind: str, digest: str) -> str:
     """Return the key of an index entry: what was made of an input before."""
     return f"indexes/{kind}/{digest}.json"
+
+
+def quarantine(digest: str) -> str:
+    """Return the key of the note that a snapshot, by the digest of its files, did not meet a suite."""
+    return index("quarantine", digest)
