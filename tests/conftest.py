@@ -46,6 +46,27 @@ def unavailable(pytestconfig: pytest.Config) -> Unavailable:
     return call
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what shares one platform, or the engine's containers, run in one process where tests run in several."""
+    for item in items:
+        shared = any(item.get_closest_marker(name) for name in ("airflow", "compose", "docker"))
+        item.add_marker(pytest.mark.xdist_group("platform" if shared else item.path.name))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Pass on what a process of several could not try."""
+    passed_on = getattr(session.config, "workeroutput", None)
+    if passed_on is not None:
+        passed_on["not_tried"] = session.config.stash.get(NOT_TRIED, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Collect what the processes could not try."""
+    node.config.stash.setdefault(NOT_TRIED, {}).update(getattr(node, "workeroutput", {}).get("not_tried", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     not_tried = config.stash.get(NOT_TRIED, {})
     if not_tried:
