@@ -131,7 +131,7 @@ def test_a_credential_in_a_url_is_refused_and_not_repeated() -> None:
 def test_a_path_in_the_code_stays_in_the_code(path: str) -> None:
     assert problem_of(code={"url": CODE, "subdirectory": path})[0] == "code.subdirectory"
     data = {"t": {"file": {"uri": "file:///x/"}}}
-    assert problem_of(data=data, validation={"t": path})[0] == "validation.t"
+    assert problem_of(data=data, validation={"t": path})[0] == "validation.t.suite"
 
 
 @pytest.mark.parametrize("regex", ["(", "no group"])
