@@ -2,24 +2,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import verbatim.catalog
-from verbatim.catalog import Catalog
+from verbatim.catalog import Catalog, ExtractionRow
 from verbatim.catalog.tables import HEAD, metadata
 from verbatim.errors import NotFound, PlatformFault, UserFault
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
+MOMENT = datetime(2026, 11, 20, 4, 20, 10, tzinfo=UTC)
+AT_FIRST_EXPERIMENT = "INSERT INTO experiments (name, created_at) VALUES ('churn', '2026-11-20 04:20:10')"
+AT_FIRST_RUN = """
+INSERT INTO runs (run_id, experiment, status, engine, actor, origin, created_at)
+VALUES ('churn-1', 'churn', 'running', 'docker', 'ada', '{}', '2026-11-20 04:20:10')
+"""
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -187,7 +192,7 @@ def test_the_database_itself_keeps_the_audit_append_only(catalog: Catalog, url: 
 
 TWENTY_AT_ONCE = """
 import multiprocessing, sys
-from verbatim.catalog import Catalog
+from verbatim.catalog import Catalog, ExtractionRow
 
 def allot(number):
     ready.wait()
@@ -234,3 +239,115 @@ def test_a_catalog_that_cannot_be_opened_is_a_platform_fault(url: str) -> None:
 def test_importing_the_catalog_does_not_load_alembic() -> None:
     code = f"import sys, {verbatim.catalog.__name__}; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def extracted(catalog: Catalog, run_id: str, *sources: str, try_number: int = 1, snapshot: str = DIGEST) -> None:
+    if run_id not in {row.run_id for row in catalog.runs()}:
+        start(catalog, run_id)
+    row = ExtractionRow(
+        run_id=run_id, channel="train", try_number=try_number, snapshot=snapshot, document=OTHER_DIGEST, kind="hive",
+        connection="lake", sources=sources, as_of=MOMENT, rows=7, files=1, bytes=90, reused=False, at=MOMENT,
+    )  # fmt: skip
+    catalog.book_extraction(row, actor="ada", details={"try_number": try_number})
+
+
+def found(catalog: Catalog, name: str) -> list[str]:
+    return [row.run_id for row in catalog.extractions_from(name)]
+
+
+def test_an_extraction_is_entered_and_audited_once_however_often_it_is_booked(catalog: Catalog) -> None:
+    for _ in range(3):
+        extracted(catalog, "churn-1", "lake.events")
+    (row,) = catalog.extractions_of_run("churn-1")
+    assert (row.snapshot, row.connection, row.sources, row.rows, row.as_of) == (
+        DIGEST, "lake", ["lake.events"], 7, MOMENT,
+    )  # fmt: skip
+    assert [(entry.action, entry.subject) for entry in catalog.audit()] == [("extract", "churn-1")]
+
+
+def test_a_later_try_takes_the_place_of_an_earlier_one_and_both_are_audited(catalog: Catalog) -> None:
+    extracted(catalog, "churn-1", "lake.events")
+    extracted(catalog, "churn-1", "lake.clicks", try_number=2, snapshot=OTHER_DIGEST)
+    extracted(catalog, "churn-1", "lake.events")
+    (row,) = catalog.extractions_of_run("churn-1")
+    assert (row.try_number, row.snapshot) == (2, OTHER_DIGEST)
+    assert (found(catalog, "lake.events"), found(catalog, "lake.clicks")) == ([], ["churn-1"])
+    assert [entry.details["try_number"] for entry in catalog.audit()] == [2, 1]
+
+
+def test_a_try_that_extracted_nothing_is_audited_once(catalog: Catalog) -> None:
+    start(catalog)
+    for try_number in (1, 1, 2):
+        catalog.book_failed_extraction("churn-1", try_number, actor="ada", details={"message": "no such table"})
+    entries = catalog.audit(subject="churn-1")
+    assert [(entry.action, entry.details["try_number"]) for entry in entries] == [
+        ("extract_failed", 2),
+        ("extract_failed", 1),
+    ]
+    assert catalog.audit(subject="another") == []
+
+
+@pytest.mark.parametrize("name", ["lake.events", "events", "LAKE.Events", "`lake`.`events`", ' "lake"."events" '])
+def test_a_table_is_found_however_it_is_spelled(catalog: Catalog, name: str) -> None:
+    extracted(catalog, "churn-1", "Lake.events", "lake.users")
+    extracted(catalog, "churn-2", "lake.past_events")
+    assert found(catalog, name) == ["churn-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("s3://lake/churn/", ["churn-1"]),
+        ("s3://lake/churn", ["churn-1"]),
+        ("s3://lake/churn/2026/part-1.csv", ["churn-1"]),
+        ("s3://lake/", ["churn-1", "churn-2"]),
+        ("s3://lake", ["churn-1", "churn-2"]),
+        ("s3://lake/chu", []),
+        ("s3://lake/Churn/", []),
+        ("s3://other/", []),
+    ],
+)
+def test_a_place_finds_what_was_read_there_in_it_and_around_it(catalog: Catalog, name: str, runs: list[str]) -> None:
+    extracted(catalog, "churn-1", "s3://lake/churn/")
+    extracted(catalog, "churn-2", "s3://lake/fraud/rows.csv")
+    assert found(catalog, name) == runs
+
+
+def test_a_snapshot_is_found_by_the_beginning_of_its_digest(catalog: Catalog) -> None:
+    extracted(catalog, "churn-1", "lake.events")
+    extracted(catalog, "churn-2", "lake.events", snapshot="ab" * 32)
+    assert [row.run_id for row in catalog.extractions_into(DIGEST)] == ["churn-1"]
+    assert [row.run_id for row in catalog.extractions_into("a")] == ["churn-1", "churn-2"]
+    assert [row.run_id for row in catalog.extractions_into("abab")] == ["churn-2"]
+    assert catalog.extractions_into("c") == []
+    assert catalog.source_names() == ["lake.events"]
+
+
+def test_runs_that_went_on_from_each_other_are_found_through_all_of_them(catalog: Catalog) -> None:
+    for run_id, before in {"churn-1": None, "churn-2": "churn-1", "churn-3": "churn-2", "fraud-1": None}.items():
+        start(catalog, run_id)
+        catalog.update_run(run_id, resumed_from=before)
+    assert [row.run_id for row in catalog.runs_after(["churn-1"])] == ["churn-2", "churn-3"]
+    assert catalog.runs_after(["churn-3", "fraud-1"]) == []
+
+
+def test_versions_are_found_by_the_runs_that_made_them(catalog: Catalog) -> None:
+    for run_id in ("churn-1", "churn-2", "churn-3"):
+        registered(catalog, run_id)
+    assert [row.version for row in catalog.versions_of_runs(["churn-3", "churn-1", "nope"])] == [1, 3]
+
+
+def test_a_catalog_of_the_first_form_is_brought_up_with_all_that_is_in_it(url: str) -> None:
+    if url.startswith("sqlite"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "verbatim.catalog:migrations")
+        command.upgrade(config, "0001")
+        connection.execute(sqlalchemy.text(AT_FIRST_EXPERIMENT))
+        connection.execute(sqlalchemy.text(AT_FIRST_RUN))
+    catalog = Catalog(url)
+    catalog.migrate()
+    assert [(row.run_id, row.resumed_from) for row in catalog.runs()] == [("churn-1", None)]
+    extracted(catalog, "churn-1", "lake.events")
+    assert found(catalog, "events") == ["churn-1"]

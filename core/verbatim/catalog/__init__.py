@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from verbatim.catalog.catalog import Catalog
-from verbatim.catalog.tables import AuditRow, RunRow, RunStatus, VersionRow, VersionStatus
+from verbatim.catalog.tables import AuditRow, ExtractionRow, RunRow, RunStatus, VersionRow, VersionStatus
 
-__all__ = ["AuditRow", "Catalog", "RunRow", "RunStatus", "VersionRow", "VersionStatus"]
+__all__ = ["AuditRow", "Catalog", "ExtractionRow", "RunRow", "RunStatus", "VersionRow", "VersionStatus"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -28,11 +29,11 @@ from sqlalchemy import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Dialect
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; ``Catalog.migrate`` compares with it before it loads Alembic."""
 
 RunStatus = Literal["running", "succeeded", "rejected", "failed", "cancelled"]
@@ -87,9 +88,11 @@ runs = Table(
     Column("error", Text),
     Column("created_at", UtcMoment, nullable=False),
     Column("finished_at", UtcMoment),
+    Column("resumed_from", String(120)),
     CheckConstraint("status IN ('running', 'succeeded', 'rejected', 'failed', 'cancelled')", name="status"),
     Index("ix_runs_experiment_created_at", "experiment", "created_at"),
     Index("ix_runs_created_at", "created_at"),
+    Index("ix_runs_resumed_from", "resumed_from"),
 )
 
 models = Table(
@@ -111,6 +114,7 @@ model_versions = Table(
     UniqueConstraint("name", "run_id"),
     CheckConstraint("status IN ('candidate', 'rejected')", name="status"),
     CheckConstraint("(status IS NULL) = (digest IS NULL)", name="committed"),
+    Index("ix_model_versions_run_id", "run_id"),
 )
 
 aliases = Table(
@@ -131,7 +135,40 @@ audit = Table(
     Column("action", String(63), nullable=False),
     Column("subject", String(250), nullable=False),
     Column("details", JSON, nullable=False),
+    Index("ix_audit_subject", "subject"),
 )
+
+extractions = Table(
+    "extractions",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("channel", String(63), primary_key=True),
+    Column("try_number", Integer, nullable=False),
+    Column("snapshot", String(64), nullable=False),
+    Column("document", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("connection", String(250)),
+    Column("sources", JSON, nullable=False),
+    Column("as_of", UtcMoment, nullable=False),
+    Column("rows", BigInteger),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("reused", Boolean, nullable=False),
+    Column("at", UtcMoment, nullable=False),
+    Index("ix_extractions_snapshot", "snapshot"),
+)
+
+extraction_names = Table(
+    "extraction_names",
+    metadata,
+    Column("run_id", String(120), primary_key=True),
+    Column("channel", String(63), primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("whole", Boolean, nullable=False),
+    ForeignKeyConstraint(["run_id", "channel"], ["extractions.run_id", "extractions.channel"]),
+    Index("ix_extraction_names_name", "name"),
+)
+"""Under which names a source is found: its own (``whole``), those of the places around it, a table's last parts."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +186,7 @@ class RunRow:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+    resumed_from: str | None
 
 
 @dataclass(frozen=True)
@@ -173,3 +211,40 @@ class AuditRow:
     action: str
     subject: str
     details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExtractionRow:
+    """A channel of a run, as it was last extracted.
+
+    Attributes:
+        run_id: The run.
+        channel: Its channel.
+        try_number: The try of the extract stage that made it.
+        snapshot: Digest of the snapshot's files.
+        document: Digest of the blob that says where they came from.
+        kind: ``file``, ``s3``, ``hive`` or ``sql``.
+        connection: The Airflow connection it was read with, if any.
+        sources: The tables of its query as the query names them, or its one URI.
+        as_of: The moment as of which it was read.
+        rows: None where they cannot be counted.
+        files: How many.
+        bytes: Of all files.
+        reused: Whether an earlier snapshot of the same was used.
+        at: When.
+    """
+
+    run_id: str
+    channel: str
+    try_number: int
+    snapshot: str
+    document: str
+    kind: str
+    connection: str | None
+    sources: Sequence[str]
+    as_of: datetime
+    rows: int | None
+    files: int
+    bytes: int
+    reused: bool
+    at: datetime
