@@ -98,6 +98,7 @@ class RunLifecycle:
         actor: str,
         origin: Mapping[str, str],
         moment: datetime,
+        interval: tuple[datetime, datetime] | None = None,
         read_connection: ReadConnection = no_connection,
     ) -> StageResult:
         """Start a run: validate its conf, resolve what moves, freeze the spec.
@@ -113,6 +114,7 @@ class RunLifecycle:
             actor: Who asked for it.
             origin: Where it came from, for the record (DAG, Airflow run).
             moment: The run's own time, the same for every try.
+            interval: The schedule's, from and to; None for a run without one.
             read_connection: Reads the connection that private code is behind.
 
         Raises:
@@ -127,7 +129,7 @@ class RunLifecycle:
             else:
                 spec = pin_request(
                     conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment,
-                    warn=warnings.append, read_connection=read_connection,
+                    interval=interval, warn=warnings.append, read_connection=read_connection,
                 )  # fmt: skip
                 self.store.publish(layout.spec(run_id), spec)
         except VerbatimError as error:

@@ -44,6 +44,7 @@ def pin_request(
     engine: EngineName,
     moment: datetime,
     warn: Callable[[str], None],
+    interval: tuple[datetime, datetime] | None = None,
     read_connection: ReadConnection = no_connection,
 ) -> RunSpec:
     """Pin a conf.
@@ -56,6 +57,7 @@ def pin_request(
         engine: Where they will run: containers hold no ssh key of their own.
         moment: The run's own time: data is read as of it unless the conf says otherwise.
         warn: Called with what the user should know although the run goes on.
+        interval: The schedule's, from and to; as_of for both ends where the run has none.
         read_connection: Reads the connection that private code is behind.
 
     Raises:
@@ -77,6 +79,7 @@ def pin_request(
     if problems or code is None:
         raise RequestError(problems)
     as_of = request.as_of or moment
+    interval_start, interval_end = interval or (as_of, as_of)
     model = request.model
     return RunSpec(
         experiment=request.experiment_name,
@@ -89,6 +92,8 @@ def pin_request(
             for name, channel in request.data.items()
         },
         as_of=as_of,
+        interval_start=interval_start,
+        interval_end=interval_end,
         validation={
             name: PinnedSuite(suite=asked.suite, location=asked.location, severity=asked.severity)
             for name, asked in request.validation.items()

@@ -71,6 +71,7 @@ class PinnedChannel(Document):
     as_of: Moment
     query: BoundQuery | None = Field(None, description="hive and sql: what is run")
     export: Export | None = Field(None, description="hive with mode server: where to")
+    database_file: str | None = Field(None, description="sql on SQLite: the file, as the connection named it")
     sample: Sample | None = None
     stored: Sha256 | None = Field(
         None, description="reproducing: the document of the snapshot that is used, whatever the source holds by now"
@@ -124,7 +125,7 @@ class RunSpec(Document):
     parameters: dict[str, Parameter]
     data: dict[Name, PinnedChannel]
     as_of: Moment
-    interval_start: Moment | None = Field(None, description="of the schedule; the run's own time where it has none")
+    interval_start: Moment | None = Field(None, description="of the schedule; the run's as_of where it has none")
     interval_end: Moment | None = None
     validation: dict[Name, Annotated[PinnedSuite, BeforeValidator(_suite_from_text)]]
     metrics: tuple[MetricDefinition, ...]

@@ -12,7 +12,10 @@ from verbatim_operators.failures import failures_told
 from verbatim_operators.run_record_link import RunRecordLink
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import Context
+    from airflow.sdk.types import DagRunProtocol
 
 
 class PinOperator(BaseOperator):
@@ -60,6 +63,7 @@ class PinOperator(BaseOperator):
             actor=airflow_run.triggering_user_name or "airflow",
             origin={"dag_id": airflow_run.dag_id, "airflow_run_id": airflow_run.run_id},
             moment=moment,
+            interval=_interval_of(airflow_run),
             read_connection=read_connection,
         )
         for warning in result.warnings:
@@ -68,3 +72,9 @@ class PinOperator(BaseOperator):
         self.log.info("its stages run in %s (%s)", choice.engine.isolation, choice.reason)
         digest = result.outputs.spec_digest  # type: ignore[union-attr]  # pinning returns what it made, or raises
         return {"run_id": self.run_id, "spec_digest": digest, "engine": choice.engine.name}
+
+
+def _interval_of(airflow_run: DagRunProtocol) -> tuple[datetime, datetime] | None:
+    """Return the data interval of a scheduled or backfilled run; None for one that was started by hand."""
+    start, end = airflow_run.data_interval_start, airflow_run.data_interval_end
+    return (start, end) if start and end else None
