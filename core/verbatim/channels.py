@@ -45,8 +45,8 @@ class SqlSource(Document):
     query: str = Field(min_length=1, description=_QUERY)
 
 
-def _kind_of(source: Any) -> str:
-    """Tell the sources apart as they are written down: a document of a source always has all its keys."""
+def kind_of(source: Any) -> str:
+    """Return ``file``, ``s3``, ``hive`` or ``sql`` for a source, also as it is written down: with all its keys."""
     keys = source if isinstance(source, dict) else type(source).model_fields
     if "query" in keys:
         return "hive" if "mode" in keys else "sql"
@@ -58,7 +58,7 @@ Source = Annotated[
     | Annotated[S3Source, Tag("s3")]
     | Annotated[HiveSource, Tag("hive")]
     | Annotated[SqlSource, Tag("sql")],
-    Discriminator(_kind_of),
+    Discriminator(kind_of),
 ]
 
 

@@ -16,6 +16,7 @@ from verbatim.errors import (
     UserFault,
     VerbatimError,
 )
+from verbatim.extraction import audit_entry, extraction_row, failed_entry
 from verbatim.manifest import Manifest
 from verbatim.pin import pin_request
 from verbatim.problems import printable
@@ -135,7 +136,8 @@ class RunLifecycle:
         except VerbatimError as error:
             self._close(self._result(run_id, "pin", try_number, started_at, error=error))
             raise
-        self.catalog.update_run(run_id, spec_digest=spec.content_digest())
+        resumed_from = spec.resume_from.run_id if spec.resume_from else None
+        self.catalog.update_run(run_id, spec_digest=spec.content_digest(), resumed_from=resumed_from)
         outputs = PinOutputs(spec_digest=spec.content_digest())
         result = self._result(run_id, "pin", try_number, started_at, outputs=outputs)
         return self._close(result.model_copy(update={"warnings": tuple(map(printable, warnings))}))
@@ -294,6 +296,10 @@ class RunLifecycle:
         return PromoteOutputs(reason="the conf asks for no promotion")
 
     def _book_failure(self, result: StageResult, error: StageError) -> None:
+        if result.stage == "extract":
+            run_id, actor = result.run_id, self.catalog.run(result.run_id).actor
+            told = failed_entry(self.spec(run_id).data, error)
+            self.catalog.book_failed_extraction(run_id, result.try_number, actor=actor, details=told)
         if error.kind == "gate":
             self.catalog.update_run(result.run_id, stage=result.stage, error=error.message)
             return
@@ -304,17 +310,9 @@ class RunLifecycle:
     def _book_extraction(self, result: StageResult, outputs: ExtractOutputs) -> None:
         spec, actor = self.spec(result.run_id), self.catalog.run(result.run_id).actor
         for channel, snapshot in outputs.snapshots.items():
-            details = {
-                "channel": channel,
-                "source": spec.data[channel].source.model_dump(mode="json"),
-                "as_of": spec.data[channel].as_of.isoformat(),
-                "snapshot": snapshot.digest,
-                "rows": snapshot.rows,
-                "files": snapshot.files,
-                "bytes": snapshot.bytes,
-                "reused": snapshot.reused,
-            }
-            self.catalog.record(actor=actor, action="extract", subject=result.run_id, details=details)
+            pinned = spec.data[channel]
+            row = extraction_row(result, channel, pinned, snapshot)
+            self.catalog.book_extraction(row, actor=actor, details=audit_entry(result, channel, pinned, snapshot))
 
     def _book_registration(self, result: StageResult, outputs: RegisterOutputs) -> None:
         """Commit the version; a run that missed a gate ends here, since nothing is left to be promoted."""
