@@ -25,7 +25,7 @@ import pytest
 if TYPE_CHECKING:
     import docker
 
-pytest_plugins = ["platform_fixture", "code_servers"]
+pytest_plugins = ["platform_fixture", "code_servers", "hive_server"]
 
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
@@ -198,7 +198,7 @@ def _start_postgresql(programs: Path, home: Path, port: int, user: str | None) -
     raise subprocess.SubprocessError(f"it does not start: {(home / 'log').read_text()[-500:]}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """What gives a port that nobody listens on."""
     return _free_port
