@@ -30,6 +30,12 @@ def open_source(context: StageContext, channel: str, pinned: PinnedChannel) -> D
         from verbatim_runner.sources.data.s3 import S3Data
 
         return S3Data(source, pinned.as_of, context.credentials(source.connection), field=f"data.{channel}.s3.uri")
-    if isinstance(source, HiveSource | SqlSource):
+    if isinstance(source, SqlSource):
+        from verbatim_runner.sources.data.sql import SqlData
+
+        assert pinned.query is not None  # pinning binds one
+        login = context.database(source.connection)
+        return SqlData(source, pinned.query, login, pinned.database_file, channel=channel)
+    if isinstance(source, HiveSource):
         raise PlatformFault(f"the source of the channel {channel} cannot be read yet")
     raise AssertionError(source)
