@@ -12,7 +12,7 @@ import typer
 
 from verbatim.errors import VerbatimError
 from verbatim.exit_codes import ExitCode
-from verbatim_cli.commands import demo, inspect, models, platform, runs, shell, submit, trial, version
+from verbatim_cli.commands import demo, inspect, lineage, models, platform, runs, shell, submit, trial, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "metrics": runs.metrics,
     "logs": runs.logs,
     "artifacts": runs.artifacts,
+    "lineage": lineage.lineage,
+    "audit": lineage.audit,
     "shell": shell.shell,
     "models": models.models,
     "download": models.download,

@@ -23,6 +23,7 @@ from verbatim.stage import (
     PrepareOutputs,
     PromoteOutputs,
     RegisterOutputs,
+    SnapshotRef,
     StageName,
     StageResult,
     TrainOutputs,
@@ -31,7 +32,7 @@ from verbatim.stage import (
 from verbatim.store import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from verbatim.catalog import Catalog
     from verbatim.documents import Document
@@ -77,7 +78,7 @@ def run_record(store: Store, catalog: Catalog, run_id: str) -> dict[str, Any]:
         **_reported(results),
         "validation": _validation(results),
         "usage": _usage(results),
-        **_from_spec(spec, results),
+        **run_inputs(spec, results),
     }
 
 
@@ -230,8 +231,8 @@ def _usage(results: Results) -> dict[str, Any] | None:
     return _plain(trained.usage) if trained else None
 
 
-def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
-    """Return what was pinned, completed by what the stages made of it."""
+def run_inputs(spec: RunSpec | None, results: Mapping[StageName, StageResult]) -> dict[str, Any]:
+    """Return what a run is made of: what was pinned, completed by what its stages found; what is not known is null."""
     if spec is None:
         unknown = ("code", "entry", "environment", "command", "as_of", "seed", "image", "platform_version")
         return dict.fromkeys(unknown) | {"data": {}, "parameters": {}, "system_packages": []}
@@ -239,7 +240,7 @@ def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
     extracted = _outputs(results, "extract", ExtractOutputs)
     pinned = _plain(spec)
     snapshots = extracted.snapshots if extracted else {}
-    unknown_snapshot = dict.fromkeys(("digest", "files", "bytes", "rows", "reused"))
+    unknown_snapshot = dict.fromkeys(SnapshotRef.model_fields)
     return {
         "code": pinned["code"] | (_plain(prepared.code) if prepared else {}),
         "entry": _plain(prepared.entry) if prepared else None,
@@ -253,7 +254,7 @@ def _from_spec(spec: RunSpec | None, results: Results) -> dict[str, Any]:
     }
 
 
-def _outputs(results: Results, stage: StageName, kind: type[Made]) -> Made | None:
+def _outputs(results: Mapping[StageName, StageResult], stage: StageName, kind: type[Made]) -> Made | None:
     result = results.get(stage)
     return result.outputs if result and isinstance(result.outputs, kind) else None
 

@@ -68,6 +68,8 @@ def test_every_command_has_a_help(offline: Commands) -> None:
         "metrics",
         "logs",
         "artifacts",
+        "lineage",
+        "audit",
         "demo",
         "models",
         "download",
