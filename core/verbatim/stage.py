@@ -298,18 +298,34 @@ class S3Credentials(Document):
     session_token: SecretStr | None = None
     region: str | None = None
     endpoint_url: str | None = None
+    addressing_style: Literal["path", "virtual"] | None = Field(
+        None, description="whether the bucket is in the path or in the host's name; with an endpoint: path"
+    )
+    unsigned: bool = Field(False, description="whether requests go without any credential, to public buckets")
+    verify: bool = Field(True, description="whether the server's certificate is checked")
+    ca_certificates: str | None = Field(None, description="PEM; trusted besides the machine's own")
 
-    def options(self) -> dict[str, str]:
-        """Return the values in clear under obstore's names."""
-        values = {
-            "access_key_id": self.access_key_id.get_secret_value() if self.access_key_id else None,
-            "secret_access_key": self.secret_access_key.get_secret_value() if self.secret_access_key else None,
-            "session_token": self.session_token.get_secret_value() if self.session_token else None,
-            "region": self.region or "us-east-1",
-            "endpoint": self.endpoint_url,
-            "virtual_hosted_style_request": "false" if self.endpoint_url else None,
+    def keys(self) -> dict[str, str | None]:
+        """Return the keys in clear under obstore's names; nothing where there are none."""
+        if not self.access_key_id or not self.secret_access_key or self.unsigned:
+            return {}
+        return {
+            "access_key_id": self.access_key_id.get_secret_value(),
+            "secret_access_key": self.secret_access_key.get_secret_value(),
+            "token": self.session_token.get_secret_value() if self.session_token else None,
         }
-        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def is_virtual_hosted(self) -> bool:
+        """Whether a bucket is named in the host, as AWS has it, or in the path, as most other servers do."""
+        return (self.addressing_style or ("path" if self.endpoint_url else "virtual")) == "virtual"
+
+    def endpoint_of(self, bucket: str) -> str | None:
+        """Return where the requests for a bucket go; None for AWS."""
+        if not self.endpoint_url or not self.is_virtual_hosted:
+            return self.endpoint_url
+        scheme, _, host = self.endpoint_url.partition("://")
+        return f"{scheme}://{bucket}.{host}"
 
 
 class Login(Document):
@@ -348,7 +364,7 @@ class StageSecrets(Document):
     def in_clear(self) -> bytes:
         """Return JSON with the secrets in clear, for the hand-over alone."""
 
-        def clear(credentials: S3Credentials | Login | DatabaseLogin) -> dict[str, str | int | None]:
+        def clear(credentials: S3Credentials | Login | DatabaseLogin) -> dict[str, str | int | bool | None]:
             dumped = credentials.model_dump()
             return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped.items()}
 

@@ -10,69 +10,32 @@ import hashlib
 import os
 import stat
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 
 from verbatim.documents import Document, FileRef
 from verbatim.errors import NotFound, PlatformFault
-from verbatim.paths import SCHEME, local_path
 from verbatim.store import layout
+from verbatim.store.local import move_into
+from verbatim.store.opening import local_directory, open_object_store
+from verbatim.store.transfer import PART_BYTES as RANGE_BYTES
+from verbatim.store.transfer import Download, Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from obstore.store import ObjectStore
 
     from verbatim.stage import S3Credentials
 
 D = TypeVar("D", bound=Document)
 
 CHUNK_BYTES = 4 * 1024 * 1024
-PART_BYTES = 5 * 1024 * 1024
+PART_BYTES = 8 * 1024 * 1024
 MAX_PARTS = 10_000
 """Of one upload to S3."""
-
-
-def open_object_store(url: str, credentials: S3Credentials | None = None) -> ObjectStore:
-    """Open the object store that a URL names.
-
-    Args:
-        url: ``file:///directory`` (made if it is not there) or ``s3://bucket/prefix``.
-        credentials: For S3; without them the ambient ones of the machine are used.
-
-    Raises:
-        PlatformFault: The URL is of no known kind.
-    """
-    parts, directory = urlsplit(url), _local_directory(url)
-    if directory:
-        from obstore.store import LocalStore  # noqa: PLC0415 - opening S3 does not need it
-
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PlatformFault(f"{url} cannot be made: {error.strerror}") from None
-        return LocalStore(directory)
-    if parts.scheme == "s3":
-        from obstore.store import S3Store  # noqa: PLC0415 - S3 clients take time to load
-
-        options = credentials.options() if credentials else {}
-        allow_http = options.get("endpoint", "").startswith("http://")
-        client = {"read_timeout": "60s", "timeout": "24h", "allow_http": allow_http}  # large objects take their time
-        return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, config=options, client_options=client)  # type: ignore[arg-type]
-    raise PlatformFault(f"a store URL begins with file:/// or s3://; got {url!r}")
-
-
-def _local_directory(url: str) -> Path | None:
-    if not url.startswith(SCHEME):
-        return None
-    try:
-        return local_path(url)
-    except ValueError as error:
-        raise PlatformFault(f"expected {error}; got {url!r}") from None
 
 
 class Store:
@@ -90,11 +53,12 @@ class Store:
         if self.local_root:
             _close_to_others(self.local_root)
         self._objects = open_object_store(url, credentials)
+        self._download = Download(self._objects)
 
     @property
     def local_root(self) -> Path | None:
         """The directory of a local store, else None."""
-        return _local_directory(self.url)
+        return local_directory(self.url)
 
     # Blobs
 
@@ -142,10 +106,32 @@ class Store:
     def put_bytes(self, content: bytes, name: str) -> FileRef:
         """Store bytes once, under the given name; returns the name, size and SHA-256."""
         digest = hashlib.sha256(content).hexdigest()
-        key = layout.blob(digest)
-        if not self.exists(key):
-            self._put(key, content)
+        try:
+            obstore.put(self._objects, layout.blob(digest), content, mode="create")
+        except AlreadyExistsError:
+            pass
+        except BaseError as error:
+            raise self._fault(error) from None
         return FileRef(path=name, size=len(content), sha256=digest)
+
+    def take_file(self, path: Path, name: str, digest: str) -> FileRef:
+        """Store a finished file that nobody else writes, and whose digest was counted as it came; it is gone then.
+
+        A local store takes the file itself where it is on the same file system.
+
+        Args:
+            path: The file.
+            name: The path to record.
+            digest: The SHA-256 of its content.
+        """
+        size = path.stat().st_size
+        key = layout.blob(digest)
+        if self.local_root:
+            move_into(self.local_root / key, path)
+        elif not self.exists(key):
+            self._put(key, path, part_bytes=part_size(size))
+        path.unlink(missing_ok=True)
+        return FileRef(path=name, size=size, sha256=digest)
 
     def get_blob(self, digest: str) -> bytes:
         """Return a small blob's content."""
@@ -162,9 +148,7 @@ class Store:
         try:
             hasher = hashlib.sha256()
             with os.fdopen(descriptor, "wb") as out:
-                for chunk in self._stream(layout.blob(digest)):
-                    hasher.update(chunk)
-                    out.write(chunk)
+                self._write(layout.blob(digest), out, hasher)
             if hasher.hexdigest() != digest:
                 raise PlatformFault(f"blob {digest} in {self.url} is damaged: its content has another digest")
             Path(part).chmod(0o644)
@@ -218,12 +202,8 @@ class Store:
 
     def size(self, key: str) -> int:
         """Return an object's size in bytes."""
-        try:
+        with self._faults(key):
             return int(obstore.head(self._objects, key)["size"])
-        except (NotFoundError, FileNotFoundError):
-            raise NotFound(f"{key} is not in the store {self.url}") from None
-        except BaseError as error:
-            raise self._fault(error) from None
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys under a prefix (a whole path segment), sorted."""
@@ -240,15 +220,29 @@ class Store:
             raise self._fault(error) from None
 
     def _get(self, key: str) -> bytes:
-        return b"".join(self._stream(key))
+        with self._faults(key):
+            return bytes(obstore.get(self._objects, key).bytes())
 
-    def _stream(self, key: str) -> Iterator[bytes]:
+    def _write(self, key: str, out: BinaryIO, hasher: hashlib._Hash) -> None:
+        """Write an object into an open file; a large one comes from S3 in ranges."""
+        with self._faults(key):
+            answer = obstore.get(self._objects, key)
+            size = answer.meta["size"]
+            if size > RANGE_BYTES and not self.local_root:
+                del answer  # its connection ends; few bytes have come
+                self._download.write(key, size, out.fileno(), [hasher])
+                return
+            for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
+                hasher.update(chunk)
+                out.write(chunk)
+
+    @contextmanager
+    def _faults(self, key: str) -> Iterator[None]:
         try:
-            for chunk in obstore.get(self._objects, key).stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+            yield
         except (NotFoundError, FileNotFoundError):
             raise NotFound(f"{key} is not in the store {self.url}") from None
-        except BaseError as error:
+        except (BaseError, Truncated) as error:
             raise self._fault(error) from None
 
     def _fault(self, error: Exception) -> PlatformFault:
