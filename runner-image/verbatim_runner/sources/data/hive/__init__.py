@@ -1,0 +1,1 @@
+"""Tables of Hive, read from HiveServer2 in columns."""
