@@ -66,7 +66,9 @@ class DatasetSnapshot(Document):
     source: Source
     as_of: Moment
     files: tuple[FileRef, ...] = Field(description="sorted by path")
-    objects: tuple[SourceObject, ...] = Field((), description="source state, one a file, in the same order")
+    objects: tuple[SourceObject, ...] = Field(
+        (), description="source state, sorted by path: one a file, unless a sample left some out"
+    )
     rows: int | None = None
     columns: tuple[Column, ...] | None = Field(None, description="None where the files are of no one table")
     query: BoundQuery | None = None
@@ -75,6 +77,16 @@ class DatasetSnapshot(Document):
         "path", description="of the rows: that of the files, that of the query's ORDER BY, or as they came"
     )
     sample: SampleRecord | None = None
+
+
+class ExtractionNote(Document):
+    """That a source gave a snapshot, so that what it gives later can be held against it."""
+
+    schema_version: Literal[1] = 1
+    document: FileRef = Field(description="the snapshot's, a blob")
+    as_of: Moment
+    run_id: str
+    at: Moment = Field(description="when the source was asked what it holds")
 
 
 class Quarantine(Document):
@@ -86,3 +98,4 @@ class Quarantine(Document):
     run_id: str
     at: Moment
     failed: tuple[str, ...] = Field(description="the expectations that it does not meet, in words")
+    lifted_by: str | None = Field(None, description="a later run in which it met the suite; it may be used again")

@@ -69,7 +69,10 @@ class Ground:
         spec = RunSpec(
             experiment="churn",
             code=code or PinnedCode(kind="directory", url="/nowhere", digest="0" * 64),
-            data={name: PinnedChannel(source=channel.source, as_of=as_of) for name, channel in asked.data.items()},
+            data={
+                name: PinnedChannel(source=channel.source, as_of=as_of, sample=channel.sample)
+                for name, channel in asked.data.items()
+            },
             as_of=as_of,
             model=model,
             image=Image(reference="test", digest="sha256:0"),

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import resource
+import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from runner.conftest import MOMENT
 
 from verbatim.channels import S3Source
-from verbatim.snapshot import DatasetSnapshot, SourceObject
+from verbatim.errors import UserFault
+from verbatim.snapshot import DatasetSnapshot, Quarantine
 from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
+from verbatim.store import layout
 from verbatim_runner.sources.data.files import FileData
 from verbatim_runner.sources.data.s3 import S3Data
-from verbatim_runner.sources.snapshots.rows import count_rows
+from verbatim_runner.sources.snapshots.rows import read_facts
+from verbatim_runner.sources.snapshots.sink import StoreSink
 from verbatim_runner.sources.workspace import place_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.conftest import Ground
@@ -32,6 +41,10 @@ def snapshot_of(result: Document, channel: str = "train") -> SnapshotRef:
     outputs = result.outputs  # type: ignore[attr-defined]
     assert isinstance(outputs, ExtractOutputs), result
     return outputs.snapshots[channel]
+
+
+def document_of(ground: Ground, snapshot: SnapshotRef) -> DatasetSnapshot:
+    return DatasetSnapshot.parse(ground.store.get_blob(snapshot.document), source="test")
 
 
 def file_conf(directory: Path, **conf: object) -> dict:
@@ -57,7 +70,7 @@ def test_files_become_a_sorted_snapshot_with_rows(ground, write_tree):
 ])  # fmt: skip
 def test_the_rows_of_a_csv_file_are_its_records(tmp_path, content, rows):
     (tmp_path / "a.csv").write_text(content)
-    assert count_rows(tmp_path / "a.csv", "a.csv") == rows
+    assert read_facts(tmp_path / "a.csv", "a.csv", "lake", field="data.train.file.uri").rows == rows
 
 
 def test_an_unchanged_source_is_not_read_again(ground, write_tree):
@@ -89,6 +102,94 @@ def test_one_file_is_a_channel_too(ground, write_tree):
     assert (target / "only.csv").stat().st_mode & 0o777 == 0o444
 
 
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("a.parquet", b"", "is empty"),
+    ("a.parquet", b"PAR1 and then the writer died", "cannot be read as Parquet"),
+    ("a.csv.gz", gzip.compress(b"x\n" + os.urandom(9999).hex().encode())[:-99], "no whole gzip file"),
+    ("a.jsonl.gz", b'{"x": 1}\n', "no whole gzip file"),
+])  # fmt: skip
+def test_a_damaged_file_is_named_and_nothing_is_stored(ground, write_tree, name, content, said):
+    lake = write_tree({"b.txt": "fine"})
+    (lake / name).write_bytes(content)
+    result = ground.run(ground.request("extract", file_conf(lake)))
+    assert (result.error.kind, result.error.field) == ("user", "data.train.file.uri")
+    assert f"{name} " in result.error.message
+    assert said in result.error.message
+    stored = [ground.store.get_blob(key.rpartition("/")[2]) for key in ground.store.keys("blobs")]
+    assert content not in stored
+    assert not ground.store.keys("indexes")
+
+
+def test_a_parquet_file_that_was_cut_off_is_named(ground, write_tree):
+    lake = write_tree({})
+    pq.write_table(pa.table({"x": range(10_000)}), lake / "part.parquet")
+    os.truncate(lake / "part.parquet", (lake / "part.parquet").stat().st_size - 8)
+    result = ground.run(ground.request("extract", file_conf(lake)))
+    assert "part.parquet" in result.error.message
+    assert "cannot be read as Parquet" in result.error.message
+
+
+def test_the_columns_of_parquet_files_of_one_schema_are_known(ground, write_tree):
+    lake = write_tree({"_SUCCESS": ""})
+    for part in range(2):
+        pq.write_table(pa.table({"x": [part], "y": ["a"]}), lake / f"{part}.parquet")
+    document = document_of(ground, snapshot_of(ground.run(ground.request("extract", file_conf(lake)))))
+    assert [(column.name, column.type) for column in document.columns] == [("x", "int64"), ("y", "string")]
+    pq.write_table(pa.table({"x": [1.5]}), lake / "2.parquet")
+    result = ground.run(ground.request("extract", file_conf(lake), try_number=2))
+    assert document_of(ground, snapshot_of(result)).columns is None
+
+
+def test_files_without_a_row_are_a_warning(ground, write_tree):
+    result = ground.run(ground.request("extract", file_conf(write_tree({"a.csv": "x\n"}))))
+    assert snapshot_of(result).rows == 0
+    assert result.warnings == ("train: the files hold no rows",)
+
+
+def test_a_snapshot_that_lost_a_file_is_taken_anew(ground, write_tree):
+    lake = write_tree({"a.csv": "x\n1\n"})
+    first = snapshot_of(ground.run(ground.request("extract", file_conf(lake))))
+    lost = document_of(ground, first).files[0].sha256
+    (ground.store.local_root / layout.blob(lost)).unlink()
+    again = snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=2)))
+    assert (again.reused, again.digest) == (False, first.digest)
+    assert ground.store.exists(layout.blob(lost))
+
+
+def test_a_snapshot_in_quarantine_is_not_used_again(ground, write_tree, capfd):
+    lake = write_tree({"a.csv": "x\n1\n"})
+    first = snapshot_of(ground.run(ground.request("extract", file_conf(lake))))
+    note = Quarantine(suite="train.json", channel="train", run_id="churn-1", at=MOMENT, failed=("x is not null",))
+    ground.store.overwrite(layout.quarantine(first.digest), note.canonical())
+    again = snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=2)))
+    assert (again.reused, again.digest) == (False, first.digest)
+    assert "did not meet train.json in the run churn-1" in capfd.readouterr().out
+
+
+def test_a_full_disk_is_the_platforms_fault_and_leaves_nothing(ground, write_tree):
+    lake = write_tree({"a.bin": "x" * 500_000})
+    request = ground.request("extract", file_conf(lake))
+    with files_up_to(100_000):
+        result = ground.run(request)
+    assert result.error.kind == "platform"
+    assert "no room" in result.error.message
+    assert not ground.store.keys("indexes")
+    assert not (ground.root / "work").exists()
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes, as a full disk does."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails instead
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def test_a_file_of_unknown_format_leaves_the_rows_unknown(ground, write_tree):
     assert snapshot_of(ground.run(ground.request("extract", file_conf(write_tree({"a.bin": "?"}))))).rows is None
 
@@ -117,14 +218,17 @@ def test_a_link_out_of_the_data_is_refused(ground, write_tree, tmp_path):
     assert "leads out" in result.error.message
 
 
-def test_a_file_that_changes_while_it_is_read_is_an_error(ground, write_tree, tmp_path):
+def test_a_file_that_changes_while_it_is_read_is_an_error(ground, write_tree):
     lake = write_tree({"a.csv": "x\n1\n"})
     request = ground.request("extract", file_conf(lake))
-    source = FileData(request.spec.data["train"].source, field="data.train.file.uri")
-    listed = source.objects()[0]
+    pinned = request.spec.data["train"]
+    source = FileData(pinned.source, pinned.as_of, field="data.train.file.uri")
+    listed = source.state()
     (lake / "a.csv").write_text("x\n1\n2\n")
-    with pytest.raises(Exception, match="changed while it was read"):
-        source.copy(listed, tmp_path / "copy")
+    with StoreSink(ground.context(request), "train", source, None) as sink:
+        with pytest.raises(UserFault, match="changed while it was read"):
+            source.fetch(listed, sink)
+        assert not sink.files
 
 
 @pytest.mark.s3
@@ -182,17 +286,20 @@ class TestS3:
         result = ground.run(ground.request("extract", self.conf("s3://nosuchbucket/churn/")), secrets)
         assert (result.error.kind, result.error.field) == ("user", "data.train.s3.uri")
 
-    def test_an_object_that_changed_since_it_was_listed_is_an_error(self, ground: Ground, lake, secrets, tmp_path):
+    def test_an_object_that_changed_since_it_was_listed_is_an_error(self, ground: Ground, lake, secrets):
         bucket = lake({"churn/a.csv": b"x\n1\n"})
         source = S3Data(
             S3Source(uri=f"s3://{bucket}/churn/", connection="s3_lake"),
+            MOMENT,
             secrets.connections["s3_lake"],
             field="data.train.s3.uri",
         )
-        listed: SourceObject = source.objects()[0]
+        listed = source.state()
         lake({"churn/a.csv": b"x\n2\n"})
-        with pytest.raises(Exception, match="changed while it was read"):
-            source.copy(listed, tmp_path / "copy")
+        request = ground.request("extract", self.conf(f"s3://{bucket}/churn/"))
+        sink = StoreSink(ground.context(request), "train", source, None)
+        with sink, pytest.raises(UserFault, match="changed while it was read"):
+            source.fetch(listed, sink)
 
     def test_a_server_that_does_not_answer_is_the_platforms_fault(self, ground: Ground):
         nobody = S3Credentials(access_key_id="a", secret_access_key="b", endpoint_url="http://127.0.0.1:9")

@@ -48,7 +48,7 @@ class Database:
 
     def pinned(self, statement: str, **values: BoundValue) -> PinnedChannel:
         source = SqlSource(connection="db", query="SELECT as it was asked")
-        query = BoundQuery(statement=statement, values=values, tables=("events",), time_bound=True)
+        query = BoundQuery(statement=statement, values=values, tables=("events",), time_bound=bool(values))
         return PinnedChannel(source=source, as_of=AS_OF, query=query, database_file=self.file)
 
     def extract(self, ground: Ground, statement: str, try_number: int = 1, **values: BoundValue) -> StageResult:

@@ -15,7 +15,7 @@
     runs/<run_id>/manifest.json             written last, once
     models/<name>/<version>/model.json      names blobs; never rewritten
     indexes/<kind>/<digest>.json            what was made of an input before: snapshots, locks, validations
-    indexes/moments/<digest>.json           what a source gave as of a moment before, whatever it holds by now
+    indexes/extractions/<digest>.json       what a source gave before, as of a moment and at last, whatever it holds now
     indexes/quarantine/<digest>.json        a snapshot that did not meet its suite, by its digest; it is not used again
 """
 

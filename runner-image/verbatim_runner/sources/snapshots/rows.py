@@ -1,44 +1,92 @@
-"""Counts the rows of data files whose format says what a row is."""
+"""Reads what a data file says of itself: how many rows it has, and of which columns. Never guesses a type."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from verbatim.errors import UserFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pyarrow as pa
+
 CHUNK_BYTES = 4 * 1024 * 1024
 
 
-def count_rows(path: Path, name: str) -> int | None:
-    """Return how many rows a file has.
+@dataclass(frozen=True)
+class FileFacts:
+    """What a data file says of itself.
+
+    Attributes:
+        rows: 0 for markers such as ``_SUCCESS``, which hold none; None where the format is not known or the content is
+            not of it.
+        schema: Of a Parquet file.
+    """
+
+    rows: int | None
+    schema: pa.Schema | None = None
+
+
+class DamagedFile(Exception):
+    """A file that is not whole, or not what its name says. The text tells which of both, and how it was found."""
+
+
+def read_facts(path: Path, name: str, where: str, *, field: str) -> FileFacts:
+    """Return what a file says of itself.
 
     Args:
         path: The file.
         name: Its name at the source, whose suffix tells the format; ``.gz`` may follow.
+        where: The source's name, for messages.
+        field: The conf field that names it.
 
-    Returns:
-        The rows; 0 for markers such as ``_SUCCESS``, which hold none; None where the format is not known or the content
-        is not of it.
+    Raises:
+        UserFault: It ends in ``.parquet`` and cannot be read as such, or in ``.gz`` and is no whole gzip file.
     """
-    last = name.rpartition("/")[2].lower()
-    if last.startswith(("_", ".")):
-        return 0
-    counter = next((count for suffix, count in _COUNTERS.items() if last.removesuffix(".gz").endswith(suffix)), None)
-    return counter(path, last.endswith(".gz")) if counter else None
+    if is_marker(name):
+        return FileFacts(0)
+    reader = next((read for suffix, read in _READERS.items() if stem(name).endswith(suffix)), None)
+    try:
+        return reader(path, name.lower().endswith(".gz")) if reader else FileFacts(None)
+    except DamagedFile as error:
+        raise damaged(name, where, str(error), field=field) from None
 
 
-def _parquet(path: Path, _compressed: bool) -> int | None:
+def is_marker(name: str) -> bool:
+    """Return whether a file holds no data, but something of its writer: ``_SUCCESS``, ``_metadata``, ``.part.crc``."""
+    return name.rpartition("/")[2].startswith(("_", "."))
+
+
+def stem(name: str) -> str:
+    """Return a file's name in lower case without ``.gz``; it ends in what tells the format."""
+    return name.lower().removesuffix(".gz")
+
+
+def damaged(name: str, where: str, problem: str, *, field: str) -> UserFault:
+    """Return the fault that a file cannot be read as what its name says."""
+    message = f"{where}: {name} {problem}; nothing of it is kept. Write the file anew, or take it away"
+    return UserFault(message, field=field)
+
+
+def _parquet(path: Path, compressed: bool) -> FileFacts:
     import pyarrow.parquet
 
+    if compressed:
+        return FileFacts(None)
+    size = path.stat().st_size
+    if not size:
+        raise DamagedFile("is empty; a Parquet file has at least its columns")
     try:
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
-    except (pyarrow.ArrowException, OSError):
-        return None
+        with pyarrow.parquet.ParquetFile(path) as content:
+            return FileFacts(int(content.metadata.num_rows), content.schema_arrow)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DamagedFile(f"({size} bytes) cannot be read as Parquet: {_first_line(error)}") from None
 
 
-def _csv(path: Path, compressed: bool) -> int | None:
+def _csv(path: Path, compressed: bool) -> FileFacts:
     """Count the records by reading one column as bytes: no type is guessed, so no value can contradict the guess."""
     import pyarrow.csv
 
@@ -50,22 +98,33 @@ def _csv(path: Path, compressed: bool) -> int | None:
         convert = pyarrow.csv.ConvertOptions(include_columns=[first], column_types={first: pyarrow.binary()})
         with pyarrow.input_stream(str(path), compression=compression) as content:
             batches = pyarrow.csv.open_csv(content, parse_options=parse, convert_options=convert)
-            return sum(int(batch.num_rows) for batch in batches)
+            return FileFacts(sum(int(batch.num_rows) for batch in batches))
     except (pyarrow.ArrowException, OSError):
-        return None
+        if compressed:
+            _count_lines(path, compressed)  # is it damaged, or only not of this form?
+        return FileFacts(None)
 
 
-def _json_lines(path: Path, compressed: bool) -> int | None:
+def _json_lines(path: Path, compressed: bool) -> FileFacts:
+    return FileFacts(_count_lines(path, compressed))
+
+
+def _count_lines(path: Path, compressed: bool) -> int:
     import gzip
+    import zlib
 
-    try:
-        with gzip.open(path) if compressed else path.open("rb") as content:
+    with gzip.open(path) if compressed else path.open("rb") as content:
+        try:
             return sum(1 for line in content if not line.isspace())
-    except (OSError, EOFError):
-        return None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DamagedFile(f"is no whole gzip file: {_first_line(error)}") from None
 
 
-_COUNTERS: dict[str, Callable[[Path, bool], int | None]] = {
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+_READERS: dict[str, Callable[[Path, bool], FileFacts]] = {
     ".parquet": _parquet,
     ".csv": _csv,
     ".jsonl": _json_lines,

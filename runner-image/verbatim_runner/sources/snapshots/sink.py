@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from verbatim_runner.sources.snapshots.rows import count_rows
+from verbatim_runner.sources.snapshots.rows import FileFacts, is_marker, read_facts
+from verbatim_runner.sources.snapshots.sample import Sampler
+from verbatim_runner.sources.snapshots.sampled_files import sample_file
 from verbatim_runner.sources.snapshots.table import TableFiles, columns_of
 
 if TYPE_CHECKING:
@@ -17,9 +20,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from verbatim.channels import Sample
     from verbatim.documents import FileRef
-    from verbatim.snapshot import Column, SourceObject
-    from verbatim_runner.sources.data.interface import CopyObject
+    from verbatim.snapshot import Column, SampleRecord, SourceObject
+    from verbatim_runner.sources.data.interface import CopyObject, DataSource
     from verbatim_runner.stage_context import StageContext
 
 PARALLEL_FILES = 16
@@ -27,89 +31,156 @@ PROGRESS_INTERVAL_S = 2.0
 
 
 class StoreSink:
-    """The files of one channel.
+    """The files of one channel. A context manager: its scratch files are gone after it.
 
     Args:
         context: The stage's.
         channel: The channel's name.
+        source: What gives the data, for messages.
+        sample: What is taken of it; None: all.
 
     Attributes:
         files: What was taken, in order; complete only when the source's ``fetch`` has returned.
         rows: Of all files; None where the rows of one are not known.
-        columns: Of a table; None for files that are of no one table.
+        whole_rows: As ``rows``, of what the source gave, of which a sample may be a part.
+        columns: Of a table, or of Parquet files that all have the same; else None.
     """
 
-    def __init__(self, context: StageContext, channel: str) -> None:
+    def __init__(self, context: StageContext, channel: str, source: DataSource, sample: Sample | None) -> None:
         self.files: tuple[FileRef, ...] = ()
         self.rows: int | None = None
+        self.whole_rows: int | None = None
         self.columns: tuple[Column, ...] | None = None
         self._context = context
         self._channel = channel
+        self._source = source
+        self._sampler = Sampler(sample, channel) if sample else None
         self._scratch = context.work_dir / "extract" / channel
-        self._scratch.mkdir(parents=True)
         self._lock = threading.Lock()
+        self._sampling = (
+            threading.Lock()
+        )  # one file at a time: it is bound by the processor, and holds a batch in memory
         self._moved_files = self._moved_bytes = 0
 
+    def __enter__(self) -> Self:
+        self._scratch.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def sample_record(self) -> SampleRecord | None:
+        """Return what was taken of the whole; None where all was.
+
+        Raises:
+            UserFault: Nothing was taken.
+        """
+        return self._sampler.record() if self._sampler else None
+
     def take_objects(self, objects: Sequence[SourceObject], copy: CopyObject) -> None:
-        """Take objects as files of the same paths, several at once."""
+        """Take objects as files of the same paths, several at once.
+
+        Of a sample, markers that hold something (checksums, ``_metadata``) are left out: it is not true any more.
+        """
+        wanted = [item for item in objects if not (self._sampler and is_marker(item.path) and item.size)]
         pool = ThreadPoolExecutor(PARALLEL_FILES)
         try:
-            tasks = [pool.submit(self._move, number, item, copy) for number, item in enumerate(objects)]
-            self._await(tasks, sum(item.size for item in objects))
+            tasks = [pool.submit(self._move, number, item, copy) for number, item in enumerate(wanted)]
+            self._await(tasks, sum(item.size for item in wanted))
             moved = [task.result() for task in tasks]
         finally:
             pool.shutdown(cancel_futures=True)
-        counts = [rows for _, rows in moved]
+        facts = [fact for _, fact in moved]
         self.files = tuple(file for file, _ in moved)
-        self.rows = sum(filter(None, counts)) if None not in counts else None
+        self.rows = _sum_rows(facts)
+        self.whole_rows = self._sampler.whole_rows if self._sampler else self.rows
+        self.columns = _shared_columns(
+            [fact for fact, item in zip(facts, wanted, strict=True) if not is_marker(item.path)]
+        )
 
     @contextmanager
     def take_table(
         self, schema: pa.Schema, source_types: Mapping[str, str]
     ) -> Iterator[Callable[[pa.RecordBatch], None]]:
         """Take a table as Parquet files; the same rows in the same order give the same bytes."""
-        table = TableFiles(self._scratch, schema)
-        started = said = time.monotonic()
+        with self._storing() as on_file:
+            table = TableFiles(self._scratch, schema, on_file)
+            progress = _TableProgress(table, self._say)
 
-        def take(batch: pa.RecordBatch) -> None:
-            nonlocal said
-            table.write(batch)
-            now = time.monotonic()
-            if now - said >= PROGRESS_INTERVAL_S:
-                said = now
-                self._say(f"{table.rows} rows, {megabytes(table.bytes)}, {table.rows / (now - started):.0f} rows/s")
+            def take(batch: pa.RecordBatch) -> None:
+                progress.rows += batch.num_rows
+                table.write(self._sampler.filter(batch, self._source.name) if self._sampler else batch)
+                progress.tell()
 
-        yield take
-        self.files = tuple(self._context.store.put_file(path, path.name) for path in table.close())
+            if self._sampler:
+                self._sampler.position(schema.names, self._source.name)
+            try:
+                yield take
+                table.close()
+            except BaseException:
+                table.abandon()
+                raise
         self.rows = table.rows
+        self.whole_rows = progress.rows
         self.columns = columns_of(schema, source_types)
 
     def take_parquet(self, paths: Sequence[Path], source_types: Mapping[str, str]) -> None:
-        """Take Parquet files that the source's server wrote, under names of our own."""
+        """Take Parquet files that the source's server wrote, under names of our own; a sample is written anew."""
         import pyarrow.parquet
 
-        metadata = [pyarrow.parquet.read_metadata(path) for path in paths]
+        facts = [read_facts(path, "result.parquet", self._source.name, field=self._source.field) for path in paths]
+        schema = next(fact.schema for fact in facts)
+        if self._sampler:
+            with self.take_table(schema, source_types) as take:
+                for path in paths:
+                    with pyarrow.parquet.ParquetFile(path) as content:
+                        for batch in content.iter_batches():
+                            take(batch)
+            return
         self.files = tuple(
             self._context.store.put_file(path, f"part-{number:05d}.parquet") for number, path in enumerate(paths)
         )
-        self.rows = sum(int(item.num_rows) for item in metadata)
-        self.columns = columns_of(metadata[0].schema.to_arrow_schema(), source_types)
+        self.rows = self.whole_rows = _sum_rows(facts)
+        self.columns = columns_of(schema, source_types)
 
-    def _move(self, number: int, item: SourceObject, copy: CopyObject) -> tuple[FileRef, int | None]:
+    @contextmanager
+    def _storing(self) -> Iterator[Callable[[Path], None]]:
+        """Give a function that stores one file after the other, each while the next is made, and deletes it."""
+        stored: list[Future[FileRef]] = []
+
+        def store(path: Path) -> FileRef:
+            file = self._context.store.put_file(path, path.name)
+            path.unlink()
+            return file
+
+        def on_file(path: Path) -> None:
+            if stored:
+                stored[-1].result()  # at most one waits: the disk holds two files of a table, not all of it
+            stored.append(pool.submit(store, path))
+
+        with ThreadPoolExecutor(1) as pool:
+            yield on_file
+        self.files = tuple(file.result() for file in stored)
+
+    def _move(self, number: int, item: SourceObject, copy: CopyObject) -> tuple[FileRef, FileFacts]:
         part = self._scratch / str(number)
         copy(item, part, self._on_bytes)
+        if self._sampler and not is_marker(item.path):
+            with self._sampling:
+                facts = sample_file(part, item.path, self._sampler, self._source.name, field=self._source.field)
+        else:
+            facts = read_facts(part, item.path, self._source.name, field=self._source.field)
         file = self._context.store.put_file(part, item.path)
-        rows = count_rows(part, item.path)
         part.unlink()
         with self._lock:
             self._moved_files += 1
-        return file, rows
+        return file, facts
 
     def _on_bytes(self, size: int) -> None:
         with self._lock:
             self._moved_bytes += size
 
-    def _await(self, tasks: list[Future[tuple[FileRef, int | None]]], total: int) -> None:
+    def _await(self, tasks: list[Future[tuple[FileRef, FileFacts]]], total: int) -> None:
         started = time.monotonic()
         pending = set(tasks)
         while pending:
@@ -124,6 +195,42 @@ class StoreSink:
 
     def _say(self, progress: str) -> None:
         self._context.console.say(f"{self._channel}: {progress}")
+
+
+class _TableProgress:
+    """Says every while how far a table is.
+
+    Attributes:
+        rows: That the source gave so far.
+    """
+
+    def __init__(self, table: TableFiles, say: Callable[[str], None]) -> None:
+        self.rows = 0
+        self._table = table
+        self._say = say
+        self._started = self._said = time.monotonic()
+
+    def tell(self) -> None:
+        now = time.monotonic()
+        if now - self._said < PROGRESS_INTERVAL_S:
+            return
+        self._said = now
+        taken = "" if self._table.rows == self.rows else f", {self._table.rows} taken"
+        rate = self.rows / (now - self._started)
+        self._say(f"{self.rows} rows{taken}, {megabytes(self._table.bytes)}, {rate:.0f} rows/s")
+
+
+def _sum_rows(facts: Sequence[FileFacts]) -> int | None:
+    known = [fact.rows for fact in facts if fact.rows is not None]
+    return sum(known) if len(known) == len(facts) else None
+
+
+def _shared_columns(facts: Sequence[FileFacts]) -> tuple[Column, ...] | None:
+    """Return the columns of files that are all Parquet, and all have the same; else None."""
+    first = facts[0].schema if facts else None
+    if first is None or not all(fact.schema is not None and fact.schema.equals(first) for fact in facts):
+        return None
+    return columns_of(first, {})
 
 
 def megabytes(size: float) -> str:
