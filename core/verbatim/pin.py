@@ -16,11 +16,13 @@ from verbatim.code import pin_code
 from verbatim.code.pinning import Pinning
 from verbatim.connections import no_connection
 from verbatim.errors import PlatformFault, RequestError, UserFault
-from verbatim.paths import SCHEME, exists, local_path
+from verbatim.paths import SCHEME, local_path
 from verbatim.permission import unknown_connection, unreadable
+from verbatim.pin_data import DataPinning
 from verbatim.problems import Problem
 from verbatim.request import RunRequest, parse_request
 from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, PinnedSuite, RunSpec
+from verbatim.templates import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,11 +66,13 @@ def pin_request(
         RequestError: With every problem found.
     """
     request = parse_request(conf)
-    problems = [
-        *_data_problems(request, settings),
+    values = values_of(request, moment=moment, interval=interval)
+    problems = list[Problem]()
+    data, validation = _pinned_data(request, DataPinning(values, settings, store, read_connection, warn), problems)
+    problems += [
         *_destination_problems(request, settings),
         *_index_problems(request, settings),
-        *_store_problems(request, store),
+        *_store_problems(request, data, store),
     ]
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
@@ -78,8 +82,6 @@ def pin_request(
     checkpoints = _pinned(lambda: pin_checkpoints(resume_from, store), problems) if resume_from else None
     if problems or code is None:
         raise RequestError(problems)
-    as_of = request.as_of or moment
-    interval_start, interval_end = interval or (as_of, as_of)
     model = request.model
     return RunSpec(
         experiment=request.experiment_name,
@@ -87,17 +89,11 @@ def pin_request(
         command=request.command,
         entry_point=request.entry_point,
         parameters=request.parameters,
-        data={
-            name: PinnedChannel(source=channel.source, as_of=as_of, sample=channel.sample)
-            for name, channel in request.data.items()
-        },
-        as_of=as_of,
-        interval_start=interval_start,
-        interval_end=interval_end,
-        validation={
-            name: PinnedSuite(suite=asked.suite, location=asked.location, severity=asked.severity)
-            for name, asked in request.validation.items()
-        },
+        data=data,
+        as_of=values.as_of,
+        interval_start=values.interval_start,
+        interval_end=values.interval_end,
+        validation=validation,
         metrics=request.metrics,
         evaluation=request.evaluation,
         gates=request.gates,
@@ -119,6 +115,7 @@ def pin_request(
 def local_paths(spec: RunSpec) -> tuple[Path, ...]:
     """Return the directories and files of the platform's machine that a run reads; an engine makes them visible."""
     named = [channel.source.uri for channel in spec.data.values() if isinstance(channel.source, FileSource)]
+    named += [channel.database_file for channel in spec.data.values() if channel.database_file]
     if spec.code.kind == "git" and spec.code.url.startswith(SCHEME):
         named += [spec.code.url, *spec.code.local_submodules]
     return tuple(sorted({local_path(uri) for uri in named}))
@@ -142,23 +139,22 @@ def _pinned(pin: Callable[[], P], problems: list[Problem]) -> P | None:
     return None
 
 
-def _data_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
-    found = []
+def _pinned_data(
+    request: RunRequest, pinning: DataPinning, problems: list[Problem]
+) -> tuple[dict[str, PinnedChannel], dict[str, PinnedSuite]]:
+    """Return what of the data can be pinned; what cannot adds its problems."""
+    data, validation = dict[str, PinnedChannel](), dict[str, PinnedSuite]()
     for name, channel in request.data.items():
-        source = channel.source
-        if not isinstance(source, FileSource):
-            kind = next(kind for kind in ("s3", "hive", "sql") if getattr(channel, kind))
-            field, allowed = f"data.{name}.{kind}.connection", settings.connections.data
-            found.append(unknown_connection(field, source.connection, allowed, "connections.data"))
-        else:
-            field, path = f"data.{name}.file.uri", local_path(source.uri)
-            problem = unreadable(field, path, settings.files.read, "files.read")
-            if problem is None and not exists(path):
-                problem = Problem(
-                    field=field, expected="a file or directory that exists and can be reached", got=str(path)
-                )
-            found.append(problem)
-    return [problem for problem in found if problem]
+        try:
+            data[name] = pinning.channel(name, channel)
+        except RequestError as error:
+            problems += error.problems
+    for name, suite in request.validation.items():
+        try:
+            validation[name] = pinning.suite(name, suite)
+        except RequestError as error:
+            problems += error.problems
+    return data, validation
 
 
 def _destination_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:
@@ -183,14 +179,15 @@ def _index_problems(request: RunRequest, settings: PlatformSettings) -> list[Pro
     return [problem for problem in found if problem]
 
 
-def _store_problems(request: RunRequest, store: Store) -> list[Problem]:
+def _store_problems(request: RunRequest, data: Mapping[str, PinnedChannel], store: Store) -> list[Problem]:
     """Find what lies in or around the platform's own store, which no conf may read or write by itself.
 
     Code may lie around it: what is packed leaves the platform's home out.
     """
     own = _as_prefix(os.path.realpath(store.local_root) if store.local_root else store.url)
-    sources = {f"data.{name}": channel.source for name, channel in request.data.items()}
+    sources = {f"data.{name}": data.get(name, asked).source for name, asked in request.data.items()}
     named = {field: source.uri for field, source in sources.items() if isinstance(source, FileSource | S3Source)}
+    named |= {f"data.{name}": channel.database_file for name, channel in data.items() if channel.database_file}
     if request.model and request.model.destination:
         named["model.destination"] = request.model.destination
     shared = {

@@ -20,6 +20,8 @@ from verbatim.quantities import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from verbatim.request import RunRequest
+
 TEMPLATE = r"\{\{[^{}]{0,200}\}\}"
 MOMENTS = ("as_of", "interval_start", "interval_end")
 
@@ -45,6 +47,19 @@ class Values:
     interval_start: datetime
     interval_end: datetime
     parameters: Mapping[str, Any]
+
+
+def values_of(request: RunRequest, *, moment: datetime, interval: tuple[datetime, datetime] | None) -> Values:
+    """Return what a run's templates may name.
+
+    Args:
+        request: The conf.
+        moment: The run's own time, which data is as of unless the conf says otherwise.
+        interval: The schedule's, from and to; as_of for both where the run has none.
+    """
+    as_of = request.as_of or moment
+    start, end = interval or (as_of, as_of)
+    return Values(as_of, start, end, request.parameters)
 
 
 @dataclass(frozen=True)
