@@ -105,7 +105,7 @@ class HiveWait(Document):
 
     connection: str = Field(min_length=1, description="Airflow connection (apache-hive provider) of the server")
     table: str = Field(pattern=r"^\w+(\.\w+)?$", description="the table, such as events or lake.events")
-    partition: dict[str, str] = Field(
+    partition: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(
         min_length=1, description='column to value, such as {"dt": "{{ interval_start | ds }}"}'
     )
 

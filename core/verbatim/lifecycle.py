@@ -42,7 +42,7 @@ from verbatim.store import Store, layout
 from verbatim.system_packages import SystemPackages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from verbatim.catalog import Catalog, RunStatus
@@ -101,6 +101,7 @@ class RunLifecycle:
         moment: datetime,
         interval: tuple[datetime, datetime] | None = None,
         read_connection: ReadConnection = no_connection,
+        awaited: Callable[[Mapping[str, Any], datetime], datetime] = lambda _conf, moment: moment,
     ) -> StageResult:
         """Start a run: validate its conf, resolve what moves, freeze the spec.
 
@@ -117,6 +118,8 @@ class RunLifecycle:
             moment: The run's own time, the same for every try.
             interval: The schedule's, from and to; None for a run without one.
             read_connection: Reads the connection that private code is behind.
+            awaited: Called before anything is resolved, with the conf and the run's own time; returns the time as of
+                which data is read, or raises as long as something is missing.
 
         Raises:
             RequestError: The conf cannot be run; the run is recorded as failed.
@@ -128,6 +131,9 @@ class RunLifecycle:
             if self.store.exists(layout.spec(run_id)):
                 spec = self.spec(run_id)
             else:
+                began, moment = moment, awaited(conf, moment)
+                if moment != began and not conf.get("as_of"):
+                    interval = interval or (began, began)  # a template names after waiting what it named before
                 spec = pin_request(
                     conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment,
                     interval=interval, warn=warnings.append, read_connection=read_connection,

@@ -1,4 +1,7 @@
-"""``PinOperator``: turns an Airflow run's conf into a pinned run, on the worker. Nothing of the user's runs in it."""
+"""``PinOperator``: turns an Airflow run's conf into a pinned run, on the worker. Nothing of the user's runs in it.
+
+Before it pins, it waits for what the conf waits for; meanwhile the task is the triggerer's and holds no worker slot.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
     from airflow.sdk.types import DagRunProtocol
+
+    from verbatim.channels import WaitRequest
+    from verbatim_operators.awaiting import Answer
 
 
 class PinOperator(BaseOperator):
@@ -37,12 +43,30 @@ class PinOperator(BaseOperator):
         Raises:
             AirflowFailException: The conf cannot be run; all its problems are in the log.
             PlatformFault: The platform is at fault; retried.
+            TaskDeferred: It waits for something; ``resume`` goes on.
         """
         with failures_told(self.log):
-            return self._pin(context)
+            return self._pin(context, None)
 
-    def _pin(self, context: Context) -> dict[str, Any]:
+    def resume(self, context: Context, event: dict[str, Any], place: int) -> dict[str, Any]:
+        """Go on after waiting.
+
+        Args:
+            context: As of ``execute``.
+            event: What the triggerer found.
+            place: Which of the conf's waits that was.
+
+        Raises:
+            AirflowFailException: It was not there in time; else as of ``execute``.
+        """
+        from verbatim_operators.awaiting import Answer  # noqa: PLC0415 - where DAGs are parsed it would cost time
+
+        with failures_told(self.log):
+            return self._pin(context, Answer(place, event))
+
+    def _pin(self, context: Context, answer: Answer | None) -> dict[str, Any]:
         from verbatim.lifecycle import experiment_of  # noqa: PLC0415 - where DAGs are parsed it would cost time
+        from verbatim_operators.awaiting import Awaiting  # noqa: PLC0415 - likewise
         from verbatim_operators.credentials import read_connection  # noqa: PLC0415 - likewise
         from verbatim_operators.engines.choice import choose_engine  # noqa: PLC0415 - likewise
         from verbatim_operators.worker import open_platform  # noqa: PLC0415 - likewise
@@ -54,6 +78,8 @@ class PinOperator(BaseOperator):
         platform = open_platform()
         platform.catalog.migrate()
         choice = choose_engine(platform.settings)
+        interval = _interval_of(airflow_run)
+        awaiting = Awaiting(platform.settings, interval, answer, self._defer_for, self.log)
         result = platform.lifecycle.pin(
             conf,
             run_id=self.run_id,
@@ -63,8 +89,9 @@ class PinOperator(BaseOperator):
             actor=airflow_run.triggering_user_name or "airflow",
             origin={"dag_id": airflow_run.dag_id, "airflow_run_id": airflow_run.run_id},
             moment=moment,
-            interval=_interval_of(airflow_run),
+            interval=interval,
             read_connection=read_connection,
+            awaited=awaiting.until_there,
         )
         for warning in result.warnings:
             self.log.warning("%s", warning)
@@ -72,6 +99,12 @@ class PinOperator(BaseOperator):
         self.log.info("its stages run in %s (%s)", choice.engine.isolation, choice.reason)
         digest = result.outputs.spec_digest  # type: ignore[union-attr]  # pinning returns what it made, or raises
         return {"run_id": self.run_id, "spec_digest": digest, "engine": choice.engine.name}
+
+    def _defer_for(self, wait: WaitRequest, deadline: datetime, place: int) -> None:
+        from verbatim_operators.triggers import PresenceTrigger  # noqa: PLC0415 - where DAGs are parsed it would cost time
+
+        trigger = PresenceTrigger(wait.model_dump(mode="json"), deadline.isoformat())
+        self.defer(trigger=trigger, method_name="resume", kwargs={"place": place})
 
 
 def _interval_of(airflow_run: DagRunProtocol) -> tuple[datetime, datetime] | None:

@@ -1,0 +1,93 @@
+"""Looks whether what a run waits for is there, with the hooks of Airflow's providers. Runs on workers and triggerers.
+
+A statement names only what the conf names, quoted; messages never hold what a connection does.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from verbatim.errors import PlatformFault, UserFault
+from verbatim.waiting import connection_of, described
+from verbatim_operators.credentials import read_connection
+
+if TYPE_CHECKING:
+    from verbatim.channels import HiveWait, S3Wait, WaitRequest
+
+_KINDS = {"s3": "aws", "hive": "hiveserver2"}
+
+
+def is_there(wait: WaitRequest) -> bool:
+    """Return whether something is there now.
+
+    Raises:
+        UserFault: The bucket or the table is not there, or may not be read.
+        PlatformFault: The connection is not there or of another kind, or its server does not answer.
+    """
+    kind = "s3" if wait.s3 else "hive"
+    found = read_connection(connection_of(wait)).kind
+    if found != _KINDS[kind]:
+        message = f"the connection {connection_of(wait)!r} is of type {found!r}; {_KINDS[kind]!r} is needed"
+        raise PlatformFault(message)
+    if wait.s3:
+        return _object_is_there(wait.s3, described(wait))
+    assert wait.hive is not None  # a wait has the one or the other
+    return _partition_is_there(wait.hive, described(wait))
+
+
+def _object_is_there(place: S3Wait, name: str) -> bool:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - boto3 takes time to load
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
+
+    bucket, _, key = place.uri.removeprefix("s3://").partition("/")
+    hook = S3Hook(aws_conn_id=place.connection)
+    try:
+        if "*" in key:
+            return bool(hook.check_for_wildcard_key(key, bucket))
+        return bool(hook.check_for_key(key, bucket))
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        code, status = answer.get("Code"), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        said = f"{name} cannot be looked for with the connection {place.connection!r}: {code} {answer.get('Message')}"
+        if 400 <= status < 500 and status != 429:
+            raise UserFault(said, field="wait_for") from None
+        raise PlatformFault(said) from None
+    except BotoCoreError as error:
+        raise PlatformFault(f"{name} cannot be looked for: {type(error).__name__}") from None
+
+
+def _partition_is_there(place: HiveWait, name: str) -> bool:
+    from airflow.providers.apache.hive.hooks.hive import HiveServer2Hook  # noqa: PLC0415 - pandas takes time to load
+    from pyhive.exc import Error  # noqa: PLC0415 - likewise
+    from thrift.Thrift import TException  # noqa: PLC0415 - likewise
+
+    hook = HiveServer2Hook(hiveserver2_conn_id=place.connection)
+    try:
+        with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(partition_query(place))
+            return bool(cursor.fetchall())
+    except Error as error:
+        said = f"{name} cannot be looked for with the connection {place.connection!r}: {_said(error)}"
+        raise UserFault(said, field="wait_for") from None
+    except (TException, OSError) as error:
+        raise PlatformFault(f"{name} cannot be looked for: {type(error).__name__}, no answer of the server") from None
+
+
+def partition_query(place: HiveWait) -> str:
+    """Return the statement that lists a partition if it is there; Hive and Spark read its quotes alike."""
+    table = ".".join(f"`{part}`" for part in place.table.split("."))
+    values = ", ".join(f"`{column}`={_literal(value)}" for column, value in place.partition.items())
+    return f"SHOW PARTITIONS {table} PARTITION ({values})"
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _said(error: Exception) -> str:
+    """Return the first line of what the server said; PyHive hands over its whole answer."""
+    answer: Any = error.args[0] if error.args else ""
+    text = getattr(getattr(answer, "status", None), "errorMessage", None) or str(answer)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:300]
