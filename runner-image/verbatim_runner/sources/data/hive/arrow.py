@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ZONE = re.compile(r" ?(Etc/)?(UTC|Z)$")
 _IDLE_ZEROS = re.compile(r"(\.\d{6})0+$")
 _FINER = re.compile(r"\.\d{7,}")
-_FAR = re.compile(r"[+-]?\d{4,}-\d\d-\d\d")
+_FAR = re.compile(r"([+-]\d+|\d{5,}|0000)-\d\d-\d\d")
 _UNFIT = (ValueError, TypeError, KeyError, ArithmeticError, RecursionError)
 
 

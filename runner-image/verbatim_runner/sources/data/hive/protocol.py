@@ -1,7 +1,7 @@
 """Reads Thrift's strict binary protocol from a transport, within bounds. Knows no structure of any service.
 
-Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for one message. Strings of a
-list become one buffer of bytes and one of offsets, no Python object each.
+Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for one message, and while it is
+read to some four times as much. Strings of a list become one buffer of bytes and one of offsets, no Python object each.
 
 The format is thrift/doc/specs/thrift-binary-protocol.md.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     ReadExact = Callable[[int], bytes | bytearray | memoryview]
     """Returns exactly so many bytes, or raises where the connection ends or is too slow."""
 
-MESSAGE_BYTES = 1 << 30
+MESSAGE_BYTES = 256 << 20
 _READ_BYTES = 4 << 20
 _TEXT_BYTES = 1 << 20
 _SKIPPED_ITEMS = 100_000

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _VERSION = 0x8001
 _REPLY, _EXCEPTION = 2, 3
+_SUCCESS = (0, 1)  # SUCCESS_STATUS, SUCCESS_WITH_INFO_STATUS
+MAX_ROWS = 1 << 22
+"""Of one reply; ask for fewer."""
 _MAX_COLUMNS = 100_000
 
 
@@ -93,7 +96,10 @@ class FetchResponse:
 
 
 def write_fetch_request(operation_handle: TOperationHandle, max_rows: int, seq_id: int) -> bytes:
-    """Return the message that asks for the next rows; the reply bears the same ``seq_id`` (0 to 2**31 - 1)."""
+    """Return the message that asks for the next rows, up to ``MAX_ROWS``.
+
+    The reply bears the same ``seq_id`` (0 to 2**31 - 1).
+    """
     from TCLIService import TCLIService
     from TCLIService.ttypes import TFetchOrientation, TFetchResultsReq
     from thrift.protocol.TBinaryProtocol import TBinaryProtocol
@@ -143,6 +149,7 @@ def read_fetch_response(read_exact: ReadExact) -> FetchResponse:
 
 
 def _read_result(reader: MessageReader, response: FetchResponse) -> None:
+    told = False
     for number, field_type in reader.fields():
         match number, field_type:
             case 1, WireType.STRUCT:
@@ -151,8 +158,11 @@ def _read_result(reader: MessageReader, response: FetchResponse) -> None:
                 response.has_more_rows = reader.byte() != 0
             case 3, WireType.STRUCT:
                 _read_row_set(reader, response)
+                told = True
             case _:
                 reader.skip(field_type)
+    if response.status_code in _SUCCESS and not told:
+        raise broken("it says that rows come, and holds no result")
 
 
 def _read_status(reader: MessageReader, response: FetchResponse) -> None:
@@ -212,11 +222,13 @@ def _read_column(reader: MessageReader, place: int) -> RawColumn:
 def _read_values(reader: MessageReader, kind: _Kind, place: int) -> RawColumn:
     import numpy as np
 
-    rows, values, offsets, nulls = 0, None, None, b""
+    rows, values, offsets, nulls = 0, None, None, None
     for number, field_type in reader.fields():
         match number, field_type:
             case 1, WireType.LIST:
                 rows = reader.list_of(kind.element, f"column {place}")
+                if rows > MAX_ROWS:
+                    raise broken(f"it claims {rows} rows, which is more than {MAX_ROWS}")
                 if kind.element == WireType.STRING:
                     values, offsets = reader.strings(rows)
                 else:
@@ -226,8 +238,8 @@ def _read_values(reader: MessageReader, kind: _Kind, place: int) -> RawColumn:
                 nulls = bytes(reader.block(reader.length()))
             case _:
                 reader.skip(field_type)
-    if values is None:
-        raise broken(f"its column {place} has no values")
+    if values is None or nulls is None:
+        raise broken(f"its column {place} lacks values, or what of them is null")
     return RawColumn(kind.name, rows, values, offsets, nulls)
 
 
