@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from answering import answering
 from runner.package_index import PackageIndex, package_index
 
 from verbatim.request import parse_request
-from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, RunSpec
+from verbatim.spec import Image, PinnedChannel, PinnedCode, PinnedModel, PinnedSuite, RunSpec
 from verbatim.stage import StageName, StageRequest, StageResult, StageSecrets
 from verbatim.store import Store, layout
 from verbatim.tree import pack_tree
@@ -74,11 +76,12 @@ class Ground:
                 for name, channel in asked.data.items()
             },
             as_of=as_of,
+            validation={name: PinnedSuite(**suite.model_dump()) for name, suite in asked.validation.items()},
             model=model,
             image=Image(reference="test", digest="sha256:0"),
             platform_version="0",
             **{name: getattr(asked, name) for name in (
-                "command", "entry_point", "parameters", "validation", "metrics", "evaluation", "gates", "promotion", "resources",
+                "command", "entry_point", "parameters", "metrics", "evaluation", "gates", "promotion", "resources",
                 "environment", "seed", "retention",
             )},
         )  # fmt: skip
@@ -141,6 +144,19 @@ def served(directory: Path) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(directory)))
     with server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes, as a full disk does."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails instead
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,90 @@
+"""Judges a frame by expectations: Great Expectations' own results, in the suite's order, as plain JSON values.
+
+Nothing is kept outside the stage's results: the context is ephemeral, and telemetry is switched off before the import.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from verbatim_runner.validation.rows import MAX_ROWS, as_json, as_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from great_expectations.expectations.expectation import Expectation
+
+PARTIAL = 20
+"""How many values that do not meet an expectation its result shows."""
+_FORMAT = {"result_format": "SUMMARY", "include_unexpected_rows": True, "partial_unexpected_count": PARTIAL}
+_LEFT_OUT = ("partial_unexpected_counts", "partial_unexpected_index_list")
+"""They say of the values that are shown, and not of all, how often they occur and where."""
+
+Result = dict[str, Any]
+"""Of one expectation; ``result.unexpected_rows`` is a list of rows."""
+
+
+class Judge:
+    """Great Expectations, ready to judge one frame after the other."""
+
+    def __init__(self) -> None:
+        import great_expectations
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        context = great_expectations.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        asset = context.data_sources.add_pandas("verbatim").add_dataframe_asset("channel")
+        self._batches = asset.add_batch_definition_whole_dataframe("all")
+
+    def judge(self, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Result]:
+        """Return the result of each expectation, in their order.
+
+        Args:
+            frame: One column a field; its index numbers the rows.
+            expectations: Of a suite.
+        """
+        from great_expectations import ExpectationSuite
+
+        for number, expectation in enumerate(expectations):
+            expectation.id = str(number)
+        suite = ExpectationSuite(name="verbatim")
+        suite.expectations = list(expectations)  # its constructor takes none that have an id
+        judged: Any = self._batches.get_batch({"dataframe": frame}).validate(suite, result_format=_FORMAT)
+        results: list[Result] = [{} for _ in expectations]
+        for result in judged.results:
+            rows = (result.result or {}).pop("unexpected_rows", None)
+            plain = _plain(result)
+            number = int(plain["expectation_config"].pop("id"))
+            if rows is not None:
+                plain["result"]["unexpected_rows"] = as_rows(rows.head(MAX_ROWS), columns_of(plain))
+            results[number] = plain
+        return results
+
+
+def columns_of(result: Result) -> list[str]:
+    """Return the columns that an expectation's result is about."""
+    arguments = result["expectation_config"]["kwargs"]
+    single = [arguments[name] for name in ("column", "column_A", "column_B") if name in arguments]
+    return [str(column) for column in (*single, *arguments.get("column_list", ()))]
+
+
+def raised(result: Result) -> str | None:
+    """Return the message of what an expectation raised; Great Expectations keeps one flat or one for each metric."""
+    info = result.get("exception_info") or {}
+    entries = [info, *(value for value in info.values() if isinstance(value, dict))]
+    messages = (entry.get("exception_message") for entry in entries if entry.get("raised_exception"))
+    return next((str(message) for message in messages), None)
+
+
+def _plain(result: Any) -> Result:
+    """Return a result as JSON values; NaN is no JSON: what remains of it is written as text."""
+    for name in _LEFT_OUT:
+        (result.result or {}).pop(name, None)
+    plain: Result = json.loads(json.dumps(result.to_json_dict(), default=as_json), parse_constant=str)
+    plain["expectation_config"]["kwargs"].pop("batch_id", None)
+    plain |= {"success": bool(result.success), "result": plain.get("result") or {}}
+    if message := raised(plain):
+        plain["exception_info"] = {"raised_exception": True, "exception_message": message}
+    return plain
