@@ -17,11 +17,13 @@ from verbatim_operators.run_record_link import RunRecordLink
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from verbatim.stage import StageName
     from verbatim_operators.engines.daemon import Client
     from verbatim_operators.stage_execution import StageExecution
+    from verbatim_operators.worker import Platform
 
 
 class StageOperator(DockerOperator):
@@ -51,6 +53,7 @@ class StageOperator(DockerOperator):
         self.only_after = only_after
         self.run_id: str | None = None
         self._execution: StageExecution | None = None
+        self._lineage: OperatorLineage[Any, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # DockerOperator returns log lines
         """Run the stage.
@@ -88,14 +91,39 @@ class StageOperator(DockerOperator):
         engine = engine_named(pinned["engine"], platform.settings, self._connect)
         self.log.info("run %s, stage %s, in %s", run_id, self.stage, engine.isolation)
         self._execution = StageExecution(platform, engine, self.log)
-        result = self._execution.run(run_id, self.stage, task.try_number)
+        try:
+            result = self._execution.run(run_id, self.stage, task.try_number)
+        finally:
+            self._lineage = self._lineage_in(platform)
         return {"run_id": run_id, "stage": self.stage, "spec_digest": pinned["spec_digest"], **summary_of(result)}
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - OpenLineage's
+        """Return the datasets that the stage read and made. When it starts nothing is known yet: no XCom is read."""
+        return self._lineage
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - OpenLineage's
+        """Return the datasets that the stage was to read, and what it has made of them so far."""
+        return self._lineage
 
     def on_kill(self) -> None:
         """Stop the stage: it gets SIGTERM and a grace time, and is never a success."""
         if self._execution:
             self.log.warning("stopping the %s stage", self.stage)
             self._execution.stop()
+
+    def _lineage_in(self, platform: Platform) -> OperatorLineage[Any, Any] | None:
+        """Gather what OpenLineage is told, before it asks in a fork of this process, where the store cannot be read."""
+        try:
+            from airflow.providers.openlineage import conf  # noqa: PLC0415 - a site need not have it
+
+            from verbatim_operators.open_lineage import lineage_of  # noqa: PLC0415 - likewise
+        except ImportError:
+            return None
+        try:
+            return None if conf.is_disabled() or not self.run_id else lineage_of(platform, self.run_id, self.stage)
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from being told, the stage is what counts
+            self.log.warning("OpenLineage is not told what the stage read and made: %s", error)
+            return None
 
     def _connect(self) -> Client:
         try:
