@@ -183,11 +183,11 @@ def test_a_rejected_version_never_gets_an_alias(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"])
 def test_the_database_itself_keeps_the_audit_append_only(catalog: Catalog, url: str, statement: str) -> None:
-    catalog.record(actor="ada", action="extract", subject="churn-1", details={"rows": 5})
+    extracted(catalog, "churn-1", "lake.events")
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection, pytest.raises(sqlalchemy.exc.DBAPIError, match="append-only"):
         connection.execute(sqlalchemy.text(statement))
-    assert catalog.audit()[0].details == {"rows": 5}
+    assert catalog.audit()[0].details == {"try_number": 1}
 
 
 TWENTY_AT_ONCE = """

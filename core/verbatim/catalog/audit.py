@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 class Audit(Database):
     """What was done."""
 
-    def record(self, *, actor: str, action: str, subject: str, details: Mapping[str, Any]) -> None:
-        """Add to the audit; what is there can never be changed.
-
-        Args:
-            actor: Who.
-            action: Did what, as a verb.
-            subject: To what: a run id, a model.
-            details: JSON; no secrets.
-        """
-        with self._writing() as connection:
-            note(connection, actor, action, subject, details)
-
     def audit(self, limit: int = 100, *, subject: str | None = None) -> list[AuditRow]:
         """Return what was done, to one subject or to all, the newest first."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
@@ -41,6 +29,14 @@ class Audit(Database):
 
 
 def note(connection: Connection, actor: str, action: str, subject: str, details: Mapping[str, Any]) -> None:
-    """Add to the audit within a transaction."""
+    """Add to the audit within a transaction; what is there can never be changed.
+
+    Args:
+        connection: Of the transaction.
+        actor: Who.
+        action: Did what, as a verb.
+        subject: To what: a run id, a model.
+        details: JSON; no secrets.
+    """
     row = {"at": now(), "actor": actor, "action": action, "subject": subject, "details": dict(details)}
     connection.execute(insert(audit).values(row))
