@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import resource
-import signal
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runner.conftest import MOMENT
+from runner.conftest import MOMENT, files_up_to
 
 from verbatim.channels import S3Source
 from verbatim.errors import UserFault
@@ -27,7 +24,6 @@ from verbatim_runner.sources.snapshots.sink import StoreSink
 from verbatim_runner.sources.workspace import place_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.conftest import Ground
@@ -175,19 +171,6 @@ def test_a_full_disk_is_the_platforms_fault_and_leaves_nothing(ground, write_tre
     assert "no room" in result.error.message
     assert not ground.store.keys("indexes")
     assert not (ground.root / "work").exists()
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes, as a full disk does."""
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails instead
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_file_of_unknown_format_leaves_the_rows_unknown(ground, write_tree):

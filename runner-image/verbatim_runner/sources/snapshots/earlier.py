@@ -69,9 +69,10 @@ class Earlier:
     def quarantine(self, document: DatasetSnapshot) -> Quarantine | None:
         """Return why a snapshot is not used again, if it is not."""
         try:
-            return self._store.read(layout.quarantine(tree_digest(document.files)), Quarantine)
+            note = self._store.read(layout.quarantine(tree_digest(document.files)), Quarantine)
         except NotFound:
             return None
+        return None if note.lifted_by else note
 
     def remember(self, state: SourceState, stored: FileRef, *, run_id: str, at: datetime, anew: bool) -> None:
         """Note an extraction.

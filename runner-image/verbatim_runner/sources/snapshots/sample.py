@@ -79,6 +79,8 @@ class Sampler:
         import numpy as np
         import pyarrow as pa
 
+        if pa.types.is_nested(keys.type):
+            raise _no_key(keys.type, self.field)
         if pa.types.is_dictionary(keys.type):
             keys = keys.dictionary_decode()
         encoded = keys.dictionary_encode(null_encoding="encode")
@@ -149,7 +151,7 @@ def key_texts(keys: pa.Array, field: str) -> list[bytes | None]:
     kind, types = keys.type, pa.types
     if types.is_null(kind):
         return [None] * len(keys)
-    if types.is_integer(kind) or types.is_boolean(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if types.is_integer(kind) or types.is_boolean(kind) or types.is_large_string(kind):
         keys, kind = pc.cast(keys, pa.string()), pa.string()
     if types.is_string(kind):
         keys, kind = keys.cast(pa.binary()), pa.binary()
@@ -162,8 +164,12 @@ def key_texts(keys: pa.Array, field: str) -> list[bytes | None]:
     if types.is_date(kind) or types.is_timestamp(kind):
         plain = pc.cast(keys, pa.date32() if types.is_date(kind) else pa.timestamp("us"), safe=False)
         return [None if key is None else _iso_text(key).encode() for key in plain.to_pylist()]
+    raise _no_key(kind, field)
+
+
+def _no_key(kind: pa.DataType, field: str) -> UserFault:
     message = f"a sample cannot be taken by a column of type {kind}; take one of numbers, text, dates or moments"
-    raise UserFault(message, field=field)
+    return UserFault(message, field=field)
 
 
 def _float_text(key: float) -> str:

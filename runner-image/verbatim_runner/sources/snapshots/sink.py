@@ -164,14 +164,16 @@ class StoreSink:
 
     def _move(self, number: int, item: SourceObject, copy: CopyObject) -> tuple[FileRef, FileFacts]:
         part = self._scratch / str(number)
-        copy(item, part, self._on_bytes)
+        digest = copy(item, part, self._on_bytes)
         if self._sampler and not is_marker(item.path):
             with self._sampling:
                 facts = sample_file(part, item.path, self._sampler, self._source.name, field=self._source.field)
+            digest = None
         else:
             facts = read_facts(part, item.path, self._source.name, field=self._source.field)
-        file = self._context.store.put_file(part, item.path)
-        part.unlink()
+        store = self._context.store
+        file = store.take_file(part, item.path, digest) if digest else store.put_file(part, item.path)
+        part.unlink(missing_ok=True)
         with self._lock:
             self._moved_files += 1
         return file, facts
