@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from verbatim.connections import secrets_for
 from verbatim.documents import now
-from verbatim.errors import ContractError, GateFailed, PlatformFault, Stopped, VerbatimError
+from verbatim.errors import ContractError, GateFailed, PlatformFault, RequestError, Stopped, VerbatimError
 from verbatim.ids import new_run_id
 from verbatim.launch import launch_stage
 from verbatim.lifecycle import RunLifecycle, raise_for
+from verbatim.problems import Problem
 from verbatim.request import parse_request
 from verbatim.spec import Image
 from verbatim.store import hash_file
+from verbatim.waiting import described
 from verbatim_cli.connections import read_connection
 from verbatim_cli.console import plain
 
@@ -57,11 +59,15 @@ class LocalRun:
             The run's id. How the run went is in its record.
 
         Raises:
-            RequestError: The conf is wrong; nothing was run.
+            RequestError: The conf is wrong, or waits for something, which Airflow's triggerer does; nothing was run.
             PlatformFault: The zipapp is not there.
         """
-        moment = now()
-        run_id = new_run_id(parse_request(conf).experiment_name, moment)
+        moment, request = now(), parse_request(conf)
+        if request.wait_for:
+            hint = "Submit it with `verbatim submit`, or leave wait_for out once the data is there."
+            expected, came = "nothing, since a run without Airflow does not wait", described(request.wait_for[0])
+            raise RequestError([Problem(field="wait_for", expected=expected, got=came, hint=hint)])
+        run_id = new_run_id(request.experiment_name, moment)
         zipapp = Path(self._settings.runner)
         image = Image(reference=zipapp.name, digest=f"sha256:{_digest(zipapp)}")
         self._console.print(f"[bold]{run_id}[/]  on this machine, without a container")

@@ -18,7 +18,7 @@ from verbatim.errors import (
 )
 from verbatim.extraction import audit_entry, extraction_row, failed_entry
 from verbatim.manifest import Manifest
-from verbatim.pin import pin_request
+from verbatim.pin import check_request, pin_request
 from verbatim.problems import printable
 from verbatim.record import latest_results
 from verbatim.request import parse_request
@@ -131,6 +131,11 @@ class RunLifecycle:
             if self.store.exists(layout.spec(run_id)):
                 spec = self.spec(run_id)
             else:
+                if conf.get("wait_for"):
+                    check_request(
+                        conf, settings=self._settings, store=self.store, moment=moment, interval=interval,
+                        read_connection=read_connection,
+                    )  # fmt: skip
                 began, moment = moment, awaited(conf, moment)
                 if moment != began and not conf.get("as_of"):
                     interval = interval or (began, began)  # a template names after waiting what it named before

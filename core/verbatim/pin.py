@@ -23,6 +23,7 @@ from verbatim.problems import Problem
 from verbatim.request import RunRequest, parse_request
 from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, PinnedSuite, RunSpec
 from verbatim.templates import values_of
+from verbatim.waiting import fill_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.stage import EngineName
     from verbatim.store import Store
+    from verbatim.templates import Values
 
 CLOCK_SKEW = timedelta(minutes=1)
 P = TypeVar("P", PinnedCode, PinnedCheckpoints)
@@ -69,13 +71,7 @@ def pin_request(
     values = values_of(request, moment=moment, interval=interval)
     problems = list[Problem]()
     data, validation = _pinned_data(request, DataPinning(values, settings, store, read_connection, warn), problems)
-    problems += [
-        *_destination_problems(request, settings),
-        *_index_problems(request, settings),
-        *_store_problems(request, data, store),
-    ]
-    if request.as_of and request.as_of > moment + CLOCK_SKEW:
-        problems.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
+    problems += _plain_problems(request, data, values, settings=settings, store=store, moment=moment)
     pinning = Pinning(request.code, settings, store, engine, read_connection, warn)
     code = _pinned(lambda: pin_code(pinning), problems)
     resume_from = request.resume_from
@@ -110,6 +106,38 @@ def pin_request(
         image=image,
         platform_version=__version__,
     )  # fmt: skip
+
+
+def check_request(
+    conf: Mapping[str, Any],
+    *,
+    settings: PlatformSettings,
+    store: Store,
+    moment: datetime,
+    interval: tuple[datetime, datetime] | None,
+    read_connection: ReadConnection,
+) -> None:
+    """Find what is wrong with a conf while what it waits for is not there yet: all but its code and its files.
+
+    Args:
+        conf: As of ``pin_request``, like the others.
+        settings: Which connections and directories a conf may name.
+        store: Where the platform's own suites are kept.
+        moment: The run's own time.
+        interval: The schedule's.
+        read_connection: Reads a database's connection.
+
+    Raises:
+        RequestError: With every problem found.
+    """
+    request = parse_request(conf)
+    there = {name: channel for name, channel in request.data.items() if not isinstance(channel.source, FileSource)}
+    values, problems = values_of(request, moment=moment, interval=interval), list[Problem]()
+    pinning = DataPinning(values, settings, store, read_connection, lambda _warning: None)
+    data, _ = _pinned_data(request.model_copy(update={"data": there}), pinning, problems)
+    problems += _plain_problems(request, data, values, settings=settings, store=store, moment=moment)
+    if problems:
+        raise RequestError(problems)
 
 
 def local_paths(spec: RunSpec) -> tuple[Path, ...]:
@@ -155,6 +183,30 @@ def _pinned_data(
         except RequestError as error:
             problems += error.problems
     return data, validation
+
+
+def _plain_problems(
+    request: RunRequest,
+    data: Mapping[str, PinnedChannel],
+    values: Values,
+    *,
+    settings: PlatformSettings,
+    store: Store,
+    moment: datetime,
+) -> list[Problem]:
+    """Find what is wrong in what needs nothing fetched."""
+    found = [
+        *_destination_problems(request, settings),
+        *_index_problems(request, settings),
+        *_store_problems(request, data, store),
+    ]
+    if request.as_of and request.as_of > moment + CLOCK_SKEW:
+        found.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
+    try:
+        fill_waits(request, settings, values)
+    except RequestError as error:
+        found += error.problems
+    return found
 
 
 def _destination_problems(request: RunRequest, settings: PlatformSettings) -> list[Problem]:

@@ -9,7 +9,7 @@ from verbatim.documents import now
 from verbatim.errors import UserFault
 from verbatim.quantities import parse_duration
 from verbatim.request import parse_request
-from verbatim.templates import Values
+from verbatim.templates import values_of
 from verbatim.waiting import described, fill_waits
 from verbatim_operators.presence import is_there
 
@@ -76,10 +76,7 @@ class Awaiting:
         if not conf.get("wait_for"):
             return moment
         request = parse_request(conf)
-        as_of = request.as_of or moment
-        start, end = self.interval or (as_of, as_of)
-        values = Values(as_of, start, end, request.parameters)
-        waits = fill_waits(request, self.settings, values)
+        waits = fill_waits(request, self.settings, values_of(request, moment=moment, interval=self.interval))
         self._judge(waits)
         first = self.answer.place + 1 if self.answer else 0
         for place, wait in enumerate(waits[first:], first):
