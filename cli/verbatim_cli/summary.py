@@ -88,10 +88,7 @@ def _print_inputs(record: dict[str, Any]) -> None:
         state = f"commit {code['commit'][:_SHORT]}" if code["commit"] else "not committed"
         out.print(f"code         {plain(code['url'])}  ({state}{', with changes' if code['dirty'] else ''})")
     for channel, data in record["data"].items():
-        if data["digest"]:
-            rows = f", {counted(data['rows'], 'row')}" if data["rows"] is not None else ""
-            content = f"{counted(data['files'], 'file')}, {human_size(data['bytes'])}{rows}"
-            out.print(f"data         {plain(channel)}: {content}  (snapshot {data['digest'][:_SHORT]})")
+        _print_channel(channel, data)
     if environment := record["environment"]:
         lock = environment["lock_digest"][:_SHORT]
         out.print(
@@ -102,6 +99,17 @@ def _print_inputs(record: dict[str, Any]) -> None:
         out.print(f"system       {plain(', '.join(record['system_packages']))}")
     if record["spec_digest"]:
         out.print(f"spec         {record['spec_digest'][:_SHORT]}")
+
+
+def _print_channel(name: str, data: dict[str, Any]) -> None:
+    if not data["digest"]:
+        return
+    rows = f", {counted(data['rows'], 'row')}" if data["rows"] is not None else ""
+    content = f"{counted(data['files'], 'file')}, {human_size(data['bytes'])}{rows}"
+    unbound = "" if data["time_bound"] else ", [yellow]not time-bound[/]"
+    stdout().print(f"data         {plain(name)}: {content}  (snapshot {data['digest'][:_SHORT]}{unbound})")
+    if data["moved"]:
+        stdout().print(f"             [yellow]the source has moved:[/] {plain(data['moved'])}")
 
 
 def _print_model(record: dict[str, Any]) -> None:

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from verbatim.documents import now
 from verbatim.metrics import MetricPoint
+from verbatim.spec import BoundQuery
+from verbatim.stage import ExtractOutputs, SnapshotRef, StageResult
 from verbatim_operators.pages.curves import HEIGHT, WIDTH, curves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from fastapi import FastAPI
     from starlette.testclient import TestClient
 
     from verbatim.settings import PlatformSettings
+    from verbatim.stage import StageRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with")  # the test client's own business
 
@@ -104,3 +108,29 @@ def test_a_run_that_is_not_there_is_not_found(client: TestClient) -> None:
     answer = client.get("/runs/nobody/page")
     assert answer.status_code == 404
     assert "nobody" in answer.json()["detail"]
+
+
+def test_the_page_says_where_the_data_came_from_and_marks_what_is_not_bound_to_a_time(
+    client: TestClient, settings: PlatformSettings, make_request: Callable[..., StageRequest]
+) -> None:
+    from verbatim.catalog import Catalog
+    from verbatim.store import Store, layout
+
+    spec = make_request(data={"train": {"hive": {"connection": "lake", "query": f"SELECT '{HOSTILE}'"}}}).spec
+    query = BoundQuery(statement=f"SELECT '{HOSTILE}' FROM lake.events", tables=("lake.events",), time_bound=False)
+    channel = spec.data["train"].model_copy(update={"query": query})
+    snapshot = SnapshotRef(digest="a" * 64, document="b" * 64, files=1, bytes=9, rows=12, moved="3 rows fewer")
+    result = StageResult(
+        run_id="churn-1", stage="extract", try_number=1, state="succeeded", started_at=now(), finished_at=now(),
+        engine="docker", outputs=ExtractOutputs(snapshots={"train": snapshot}),
+    )  # fmt: skip
+    store = Store(settings.store_url)
+    store.publish(layout.spec("churn-1"), spec.model_copy(update={"data": {"train": channel}}))
+    store.publish(layout.stage_result("churn-1", "extract", 1), result)
+    Catalog(settings.catalog_url).update_run("churn-1", spec_digest="c" * 64)
+
+    page = client.get("/runs/churn-1/page").text
+
+    for told in ("lake.events", "through lake", "not time-bound", "3 rows fewer", ">12<", "a" * 12):
+        assert told in page, told
+    assert HOSTILE not in page
