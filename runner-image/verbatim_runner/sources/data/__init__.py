@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verbatim.channels import FileSource, HiveSource, S3Source, SqlSource
-from verbatim.errors import PlatformFault
 
 if TYPE_CHECKING:
     from verbatim.spec import PinnedChannel
@@ -37,5 +36,7 @@ def open_source(context: StageContext, channel: str, pinned: PinnedChannel) -> D
         login = context.database(source.connection)
         return SqlData(source, pinned.query, login, pinned.database_file, channel=channel)
     if isinstance(source, HiveSource):
-        raise PlatformFault(f"the source of the channel {channel} cannot be read yet")
+        from verbatim_runner.sources.data.hive.source import HiveData
+
+        return HiveData(context, channel, pinned)
     raise AssertionError(source)
