@@ -117,6 +117,8 @@ class _Parser:
             return pa.decimal128(int(decimal[1] or 10), int(decimal[2] or 0))
         if _TEXTS.fullmatch(name):
             return pa.string()
+        if ":" in name:
+            raise ValueError(name)
         if name not in _primitives():
             raise _Unknown
         return _primitives()[name]()

@@ -1,6 +1,6 @@
 """Reads Thrift's strict binary protocol from a transport, within bounds. Knows no structure of any service.
 
-Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for one message, and while it is
+Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for a message, and while it is
 read to some four times as much. Strings of a list become one buffer of bytes and one of offsets, no Python object each.
 
 The format is thrift/doc/specs/thrift-binary-protocol.md.
