@@ -7,7 +7,6 @@ queries never are, ``verbatim.query`` binds the same values to them.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -204,7 +203,7 @@ def _as_name(template: Template, values: Values, field: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = value.isoformat() if isinstance(value, date) else str(value)
-    unfit = sorted({char for char in text if char in _UNFIT or unicodedata.category(char)[0] == "C"})
+    unfit = sorted({char for char in text if char in _UNFIT or not char.isprintable()})
     if template.names_a_moment:
         unfit = [char for char in unfit if char != "/"]  # of the conf's own format, never of a value
     if unfit or not text.strip(". "):
