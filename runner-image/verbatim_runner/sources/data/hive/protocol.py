@@ -1,7 +1,7 @@
 """Reads Thrift's strict binary protocol from a transport, within bounds. Knows no structure of any service.
 
-Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for a message, and while it is
-read to some four times as much. Strings of a list become one buffer of bytes and one of offsets, no Python object each.
+Trusts no length it reads: memory grows only with bytes that came, up to ``MESSAGE_BYTES`` for a message, and some four
+times as much while it is read. Strings of a list become one buffer of bytes and one of offsets, no Python object each.
 
 The format is thrift/doc/specs/thrift-binary-protocol.md.
 """
