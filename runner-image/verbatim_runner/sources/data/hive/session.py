@@ -32,6 +32,7 @@ SPARK_SETTINGS = (
     "spark.sql.session.timeZone=UTC",
     "spark.sql.thriftServer.incrementalCollect=true",  # the server does not hold the result in memory
     "spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS",
+    "spark.sql.debug.maxToStringFields=1000000",  # the types of wide structs are told in full
 )
 HIVE_SETTINGS = ("hive.local.time.zone=UTC", "hive.resultset.use.unique.column.names=false")
 _FAILED = (
