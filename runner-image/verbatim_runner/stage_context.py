@@ -10,7 +10,7 @@ from verbatim.errors import ContractError, PlatformFault, VerbatimError
 from verbatim.problems import printable
 
 if TYPE_CHECKING:
-    from verbatim.stage import Login, Outputs, S3Credentials, StageName, StageRequest, StageSecrets
+    from verbatim.stage import DatabaseLogin, Login, Outputs, S3Credentials, StageName, StageRequest, StageSecrets
     from verbatim.store import Store
     from verbatim_runner.console import Console
     from verbatim_runner.isolation import Isolation
@@ -77,6 +77,17 @@ class StageContext:
         """
         try:
             return self.secrets.logins[connection]
+        except KeyError:
+            raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None
+
+    def database(self, connection: str) -> DatabaseLogin:
+        """Return a connection's login to a database.
+
+        Raises:
+            PlatformFault: The orchestrator did not hand it over.
+        """
+        try:
+            return self.secrets.databases[connection]
         except KeyError:
             raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None
 
