@@ -242,7 +242,7 @@ def test_a_moment_that_cannot_be_held_is_named_with_the_cast_that_mends_it(value
         ("int", "int64", 1),
         ("bigint", "int32", 1),
         ("string", "binary", b"a"),
-        ("date", "int32", 1),
+        ("date", "int64", 1),
         ("array<int>", "int8", 1),
     ],
 )
