@@ -25,6 +25,9 @@ _ZONE = re.compile(r" ?(Etc/)?(UTC|Z)$")
 _IDLE_ZEROS = re.compile(r"(\.\d{6})0+$")
 _FINER = re.compile(r"\.\d{7,}")
 _FAR = re.compile(r"([+-]\d+|\d{5,}|0000)-\d\d-\d\d")
+_HELD_DAYS = (-719162, 2932897)
+"""From the first day of the year 0001 to the one after the last of 9999, since 1970."""
+_DAY_US = 86_400_000_000
 _UNFIT = (ValueError, TypeError, KeyError, ArithmeticError, RecursionError)
 
 
@@ -116,6 +119,8 @@ def _array(column: RawColumn, declared: pa.DataType) -> pa.Array:
         return natural
     if types.is_float32(declared) and types.is_float64(natural.type):
         return _narrowed(natural)
+    if types.is_integer(natural.type) and types.is_temporal(declared) and natural.type.bit_width == declared.bit_width:
+        return _counted(natural, declared)
     if types.is_string(natural.type) and types.is_decimal(declared):
         return _converted(natural, lambda texts: texts.cast(declared), _decimal_misfit)
     if types.is_string(natural.type) and types.is_temporal(declared):
@@ -165,6 +170,19 @@ def _narrowed(doubles: pa.Array) -> pa.Array:
     return floats
 
 
+def _counted(numbers: pa.Array, declared: pa.DataType) -> pa.Array:
+    """Return dates or timestamps that came as days or µs since 1970, as ``nested.selection`` asks for them."""
+    import pyarrow.compute as pc
+
+    of_a_day = _DAY_US if declared.bit_width == 64 else 1
+    first, end = (day * of_a_day for day in _HELD_DAYS)
+    held = pc.and_(pc.greater_equal(numbers, first), pc.less(numbers, end))
+    if pc.any(pc.invert(held)).as_py():
+        index = pc.index(held, False).as_py()
+        raise _far("it", index)
+    return numbers.view(declared)
+
+
 def _moments(texts: pa.Array, declared: pa.DataType) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -204,9 +222,13 @@ def _moment_misfit(text: str, index: int) -> _Misfit:
         )
         return _Misfit(f"{text[:60]!r} is finer than microseconds, and nothing is cut off silently", index, mend)
     if _FAR.match(text):
-        mend = "take it as text (CAST(`{name}` AS STRING)), or leave such rows out"
-        return _Misfit(f"{text[:60]!r} is not of the years 0001 to 9999, which can be held", index, mend)
+        return _far(repr(text[:60]), index)
     return _Misfit(f"{text[:60]!r} is no date or time as Hive writes them", index)
+
+
+def _far(what: str, index: int) -> _Misfit:
+    mend = "take it as text (CAST(`{name}` AS STRING)), or leave such rows out"
+    return _Misfit(f"{what} is not of the years 0001 to 9999, which can be held", index, mend)
 
 
 def _nested_misfit(_: str, index: int) -> _Misfit:
