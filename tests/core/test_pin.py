@@ -11,6 +11,7 @@ import pytest
 from hostile import TEXTS, VALUES, replaced
 
 from verbatim.checkpoints import Checkpoints
+from verbatim.connections import Connection
 from verbatim.errors import RequestError
 from verbatim.pin import local_destination, local_paths, pin_request
 from verbatim.settings import PlatformSettings
@@ -52,6 +53,13 @@ class Site:
         self.store = Store(f"file://{root}/store")
         self.engine: EngineName = "docker"
         self.warnings: list[str] = []
+        self.interval: tuple[datetime, datetime] | None = None
+        self.exports: dict[str, str] | None = None
+        self.connections = {
+            "pg": Connection("pg", "postgres"),
+            "lite": Connection("lite", "sqlite", host=f"{self.data}/lite.db"),
+            "web": Connection("web", "http"),
+        }
 
     def pin(self, **conf: Any) -> RunSpec:
         settings = PlatformSettings(
@@ -59,12 +67,14 @@ class Site:
             catalog_url="sqlite://",
             cache_dir=str(self.root / "cache"),
             files={"read": (str(self.repository), str(self.data)), "write": (str(self.root / "models"),)},
-            connections={"data": ("s3_lake",), "destinations": ("s3_models",)},
+            connections={"data": ("s3_lake", "hive_lake", *self.connections), "destinations": ("s3_models",)},
+            exports=self.exports,
+            expectations=str(self.root / "expectations"),
         )
         conf = {"code": f"file://{self.repository}", **conf}
         return pin_request(
             conf, settings=settings, store=self.store, image=IMAGE, engine=self.engine, moment=MOMENT,
-            warn=self.warnings.append,
+            warn=self.warnings.append, interval=self.interval, read_connection=self.connections.__getitem__,
         )  # fmt: skip
 
     def problems(self, **conf: Any) -> dict[str, str]:
@@ -370,8 +380,10 @@ def test_no_hostile_value_anywhere_in_a_conf_makes_pinning_crash(site: Site) -> 
         "command": ["python", "train.py"],
         "data": {
             "a": {"file": {"uri": f"file://{site.data}/"}},
-            "b": {"s3": {"uri": "s3://x/", "connection": "s3_lake"}},
+            "b": {"s3": {"uri": "s3://x/{{ parameters.x }}/", "connection": "s3_lake"}},
+            "c": hive("SELECT a FROM t WHERE b = {{ parameters.x }}"),
         },
+        "parameters": {"x": "y"},
         "as_of": "2026-01-31",
         "model": {"name": "churn", "destination": f"file://{site.root}/models/"},
         "retention": {"rejected": "30d"},
@@ -411,3 +423,133 @@ def test_where_the_model_is_left_is_pinned(site: Site) -> None:
     assert model is not None
     assert model.path == "exports/model.onnx"
     assert "model.path" in site.problems(model={"path": "../elsewhere"})
+
+
+def hive(query: str, **more: str) -> dict[str, Any]:
+    return {"hive": {"connection": "hive_lake", "query": query, **more}}
+
+
+def test_templates_are_filled_with_the_schedules_interval(site: Site) -> None:
+    (site.data / "dt=2026-11-18").mkdir()
+    site.interval = (MOMENT - timedelta(days=2), MOMENT - timedelta(days=1))
+    spec = site.pin(
+        data={
+            "a": {"file": {"uri": f"file://{site.data}/dt={{{{ interval_start | ds }}}}/"}},
+            "b": {
+                "s3": {"uri": "s3://lake/{{ parameters.region }}/{{ interval_end | hour }}/", "connection": "s3_lake"}
+            },
+            "c": hive("SELECT a FROM t WHERE ts >= {{ interval_start }} AND ts < {{ as_of }}"),
+        },
+        parameters={"region": "west"},
+    )
+    assert (spec.interval_start, spec.interval_end, spec.as_of) == (*site.interval, MOMENT)
+    assert spec.data["a"].source.uri == f"file://{site.data}/dt=2026-11-18/"
+    assert spec.data["b"].source.uri == "s3://lake/west/04/"
+    assert spec.data["c"].query.statement == (
+        "SELECT a FROM t WHERE ts >= TIMESTAMP '2026-11-18 04:20:10.000000' AND ts < TIMESTAMP '2026-11-20 04:20:10.000000'"
+    )
+    assert "{{ as_of }}" in spec.data["c"].source.query, "what was asked is kept as it was asked"
+    assert spec.data["c"].query.tables == ("t",)
+    assert site.warnings == []
+
+
+def test_a_run_without_a_schedule_has_its_as_of_as_the_interval(site: Site) -> None:
+    spec = site.pin(as_of="2026-01-31", data={"a": hive("SELECT a FROM t WHERE dt = {{ interval_start | ds }}")})
+    assert spec.interval_start == spec.interval_end == spec.as_of == datetime(2026, 1, 31, tzinfo=UTC)
+    assert spec.data["a"].query.statement == "SELECT a FROM t WHERE dt = '2026-01-31'"
+
+
+def test_what_is_filled_in_is_checked_as_if_it_had_been_written(site: Site) -> None:
+    (site.data / "out").symlink_to("/etc")
+    store = site.store.url
+    for uri, parameter, told in (
+        (f"file://{site.data}/{{{{ parameters.x }}}}/", "..", "a value that is a name"),
+        (f"file://{site.data}/{{{{ parameters.x }}}}/", "out", "inside a directory that is allowed"),
+        (f"file://{site.data}/{{{{ parameters.x }}}}/", "gone", "that exists"),
+        (f"file://{site.data}/{{{{ parameters.x }}}}/", "%2e%2e", "a value that is a name"),
+        (f"file://{site.data}/.{{{{ parameters.x }}}}./", "", "a value that is a name"),
+        (f"file://{site.data}/{{{{ nope }}}}/", "", "a name that there is"),
+    ):
+        problems = site.problems(data={"a": {"file": {"uri": uri}}}, parameters={"x": parameter})
+        assert told in problems["data.a.file.uri"]
+    root, name = store.rsplit("/", 1)
+    problems = site.problems(data={"a": {"file": {"uri": f"{root}/{{{{ parameters.x }}}}/"}}}, parameters={"x": name})
+    assert "inside a directory that is allowed" in problems["data.a.file.uri"]
+
+
+def test_everything_wrong_with_data_is_told_at_once(site: Site) -> None:
+    problems = site.problems(
+        data={
+            "a": {"hive": {"connection": "nope", "query": "DROP TABLE t", "mode": "server"}},
+            "b": {"s3": {"uri": "s3://lake/{{ nope }}/", "connection": "nope"}},
+            "c": {"sql": {"connection": "pg", "query": "SELECT '{{ as_of }}'"}},
+            "d": {"sql": {"connection": "web", "query": "SELECT 1"}},
+            "e": {"sql": {"connection": "nope", "query": "SELECT 1"}},
+        },
+        validation={"a": {"suite": "a.json", "location": "config"}},
+    )
+    assert set(problems) == {
+        "data.a.hive.connection", "data.a.hive.query", "data.a.hive.mode", "data.b.s3.connection", "data.b.s3.uri",
+        "data.c.sql.query", "data.d.sql.connection", "data.e.sql.connection", "validation.a.suite",
+    }  # fmt: skip
+
+
+def test_a_query_that_says_nothing_of_time_is_told_of_and_marked(site: Site) -> None:
+    spec = site.pin(data={"a": hive("SELECT a FROM t")})
+    assert not spec.data["a"].query.time_bound
+    (warning,) = site.warnings
+    assert "data.a" in warning
+    assert "{{ as_of }}" in warning
+
+
+def test_a_server_may_write_results_only_where_the_platform_says(site: Site) -> None:
+    asked = {"a": hive("SELECT a FROM t WHERE ts < {{ as_of }}", mode="server")}
+    assert "exports in config/platform.yaml" in site.problems(data=asked)["data.a.hive.mode"]
+    site.exports = {"uri": "s3://lake/exports/", "connection": "s3_exports"}
+    export = site.pin(data=asked).data["a"].export
+    assert (export.uri, export.connection) == ("s3://lake/exports/", "s3_exports")
+    assert site.pin(data={"a": hive("SELECT a FROM t WHERE ts < {{ as_of }}")}).data["a"].export is None
+
+
+def test_a_query_is_bound_as_its_connections_database_reads_it(site: Site) -> None:
+    (site.data / "lite.db").touch()
+    spec = site.pin(
+        data={
+            "a": {"sql": {"connection": "pg", "query": "SELECT a::int FROM t WHERE ts < {{ as_of }}"}},
+            "b": {"sql": {"connection": "lite", "query": "SELECT [a] FROM t WHERE ts < {{ as_of }}"}},
+        }
+    )
+    assert spec.data["a"].query.statement == r"SELECT a\:\:int FROM t WHERE ts < :v1"
+    assert spec.data["b"].query.values["v1"].text == "2026-11-20T04:20:10.000000+00:00"
+    assert spec.data["b"].database_file == f"{site.data}/lite.db"
+    assert local_paths(spec) == (site.repository, site.data / "lite.db")
+
+
+@pytest.mark.parametrize("host", ["/etc/passwd", "lite.db", None])
+def test_a_database_file_is_one_that_may_be_read(site: Site, host: str | None) -> None:
+    site.connections["lite"] = Connection("lite", "sqlite", host=host)
+    assert list(site.problems(data={"b": {"sql": {"connection": "lite", "query": "SELECT 1"}}})) == [
+        "data.b.sql.connection"
+    ]
+
+
+def test_a_suite_of_the_platform_is_kept_as_it_is_now(site: Site) -> None:
+    suites = site.root / "expectations"
+    (suites / "team").mkdir(parents=True)
+    (suites / "team/a.json").write_text('{"expectations": []}')
+    data = {"a": {"file": {"uri": f"file://{site.data}/"}}}
+    asked = {"suite": "team/a.json", "location": "config", "severity": "warn"}
+    suite = site.pin(data=data, validation={"a": asked}).validation["a"]
+    assert (suite.suite, suite.location, suite.severity) == ("team/a.json", "config", "warn")
+    assert site.store.get_blob(suite.content) == b'{"expectations": []}'
+    assert site.pin(data=data, validation={"a": "suites/a.json"}).validation["a"].content is None
+    (suites / "team/a.json").write_text("[]")
+    (suites / "b.json").symlink_to("/etc/passwd")
+    for name, told in (
+        ("team/a.json", "a JSON object"),
+        ("b.json", "team/a.json"),
+        ("c.json", "team/a.json"),
+        ("team", "a suite"),
+    ):
+        problems = site.problems(data=data, validation={"a": {"suite": name, "location": "config"}})
+        assert told in problems["validation.a.suite"]
