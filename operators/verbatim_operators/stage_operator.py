@@ -114,13 +114,15 @@ class StageOperator(DockerOperator):
     def _lineage_in(self, platform: Platform) -> OperatorLineage[Any, Any] | None:
         """Gather what OpenLineage is told, before it asks in a fork of this process, where the store cannot be read."""
         try:
-            from airflow.providers.openlineage import conf  # noqa: PLC0415 - a site need not have it
-
-            from verbatim_operators.open_lineage import lineage_of  # noqa: PLC0415 - likewise
+            from airflow.providers.openlineage.conf import is_disabled  # noqa: PLC0415 - a site need not have it
         except ImportError:
             return None
+        if is_disabled() or not self.run_id:
+            return None
         try:
-            return None if conf.is_disabled() or not self.run_id else lineage_of(platform, self.run_id, self.stage)
+            from verbatim_operators.open_lineage import lineage_of  # noqa: PLC0415 - takes a second, and is seldom needed
+
+            return lineage_of(platform, self.run_id, self.stage)
         except Exception as error:  # noqa: BLE001 - whatever keeps it from being told, the stage is what counts
             self.log.warning("OpenLineage is not told what the stage read and made: %s", error)
             return None
