@@ -149,10 +149,10 @@ def refuse(event, arguments):
         print("network:", event, arguments); sys.stdout.flush(); import os; os._exit(1)
 sys.addaudithook(refuse)
 import pandas
-from verbatim_runner.validation.judge import Judge
+from verbatim_runner.validation.judge import judge
 from verbatim_runner.validation.suite import build_suite
 suite = build_suite({"name": "s", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "x"}}]}, "s", field="f")
-assert Judge().judge(pandas.DataFrame({"x": [1]}), suite)[0]["success"] is True
+assert judge(pandas.DataFrame({"x": [1]}), suite)[0]["success"] is True
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

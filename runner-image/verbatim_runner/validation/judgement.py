@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from verbatim_runner.validation.files import data_files, memory_estimate
 from verbatim_runner.validation.frame import read_frame
-from verbatim_runner.validation.judge import Judge, Result
+from verbatim_runner.validation.judge import Result, judge
 from verbatim_runner.validation.large import LargeChannel
 from verbatim_runner.validation.table import Table, columns_budget
 from verbatim_runner.validation.text_files import as_parquet
@@ -76,12 +76,11 @@ def judge_files(
         UserFault: A file is not what its suffix says, or an expectation needs more memory than there is.
     """
     files = data_files(directory, paths, field=field)
-    judge = Judge()
     if memory_estimate(files, field=field) <= SMALL_BYTES:
         frame = read_frame(files, field=field)
-        return Judgement(len(frame), judge.judge(frame, expectations))
+        return Judgement(len(frame), judge(frame, expectations))
     table = open_table(files, scratch, field=field)
-    return Judgement(table.rows, LargeChannel(table, judge, field=field, say=say).judge(expectations))
+    return Judgement(table.rows, LargeChannel(table, field=field, say=say).judge(expectations))
 
 
 def open_table(files: Sequence[DataFile], scratch: Path, *, field: str) -> Table:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
-from verbatim_runner.validation.judge import Judge, Result, raised
+from verbatim_runner.validation.judge import Result, judge, raised
 from verbatim_runner.validation.parts import join, with_counts
 from verbatim_runner.validation.reductions import Repeats, distinct, extremes, hashed
 from verbatim_runner.validation.rows import shown_columns
@@ -80,13 +80,12 @@ class LargeChannel:
 
     Args:
         table: Its rows.
-        judge: Great Expectations.
         field: The conf field, for messages.
         say: Takes progress.
     """
 
-    def __init__(self, table: Table, judge: Judge, *, field: str, say: Callable[[str], None]) -> None:
-        self._table, self._judge, self._field, self._say = table, judge, field, say
+    def __init__(self, table: Table, *, field: str, say: Callable[[str], None]) -> None:
+        self._table, self._field, self._say = table, field, say
         self._empty = table.empty()
 
     def judge(self, expectations: Sequence[Expectation]) -> list[Result]:
@@ -116,7 +115,7 @@ class LargeChannel:
         joined: list[Result] = []
         done, said_at = 0, time.monotonic()
         for frame in self._table.parts(columns):
-            judged = self._judge.judge(frame, expectations)
+            judged = judge(frame, expectations)
             joined = list(map(join, joined, judged)) if joined else judged
             done += len(frame)
             if time.monotonic() - said_at > _PROGRESS_S:
@@ -176,7 +175,7 @@ class LargeChannel:
         )
 
     def _judged(self, frame: pd.DataFrame, item: Expectation) -> Result:
-        return self._judge.judge(frame, [item])[0]
+        return judge(frame, [item])[0]
 
     def _named(self, item: Expectation) -> list[str]:
         """Return the columns that an expectation may look at: those it is about, and those its condition mentions."""
