@@ -30,7 +30,13 @@ EXAMPLE: dict[str, Any] = {
     "code": {"url": "https://git.example/team/churn.git", "ref": "main"},
     "command": "python train.py --data {channels.train}",
     "parameters": {"epochs": 5, "learning_rate": 0.1},
-    "data": {"train": {"s3": {"uri": "s3://lake/churn/train/", "connection": "s3_lake"}}},
+    "data": {
+        "train": {
+            "hive": {"connection": "hive_lake", "query": "SELECT * FROM events WHERE ts < {{ as_of }} ORDER BY id"},
+            "sample": {"fraction": 0.1, "key": "user_id", "seed": 7},
+        },
+        "test": {"s3": {"uri": "s3://lake/churn/dt={{ as_of | ds }}/", "connection": "s3_lake"}},
+    },
     "validation": {"train": "expectations/train.json"},
     "metrics": [{"name": "val_auc", "regex": "val_auc=([0-9.eE+-]+)"}],
     "gates": [{"metric": "val_auc", "min": 0.8}],
