@@ -158,6 +158,19 @@ def test_of_a_sample_only_the_sample_is_written(ground: Ground):
     assert len(kept) == 10 * len(set(kept)) == sink.rows
 
 
+def test_a_source_that_starts_anew_gives_every_row_once(ground: Ground):
+    source = Rows([pa.record_batch({"x": range(1000)})], fails=PlatformFault("the connection was lost"))
+    sample = Sample(fraction=0.5, key="x")
+    with StoreSink(ground.context(ground.request("extract")), "train", source, sample) as sink:
+        with pytest.raises(PlatformFault, match="lost"):
+            source.fetch(source.state(), sink)
+        source.fails = None
+        source.fetch(source.state(), sink)
+        record = sink.sample_record()
+    assert record
+    assert (record.whole.rows, record.taken.rows, len(sink.files)) == (1000, sink.rows, 1)
+
+
 @pytest.mark.parametrize("sample", [None, Sample(fraction=0.5, key="x")])
 def test_what_the_server_wrote_is_taken_as_it_is_or_sampled(ground: Ground, tmp_path, sample):
     paths = [tmp_path / "000000_0", tmp_path / "000001_0"]

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from verbatim.store import hash_file
 from verbatim_runner.sources.snapshots.rows import FileFacts, is_marker, read_facts
 from verbatim_runner.sources.snapshots.sample import Sampler
 from verbatim_runner.sources.snapshots.sampled_files import sample_file
@@ -54,7 +55,8 @@ class StoreSink:
         self._context = context
         self._channel = channel
         self._source = source
-        self._sampler = Sampler(sample, channel) if sample else None
+        self._sample = sample
+        self._sampler: Sampler | None = None
         self._scratch = context.work_dir / "extract" / channel
         self._lock = threading.Lock()
         self._sampling = (
@@ -80,8 +82,9 @@ class StoreSink:
     def take_objects(self, objects: Sequence[SourceObject], copy: CopyObject) -> None:
         """Take objects as files of the same paths, several at once.
 
-        Of a sample, markers that hold something (checksums, ``_metadata``) are left out: it is not true any more.
+        Of a sample, markers that hold something (checksums, ``_metadata``) are left out: they are not true any more.
         """
+        self._begin()
         wanted = [item for item in objects if not (self._sampler and is_marker(item.path) and item.size)]
         pool = ThreadPoolExecutor(PARALLEL_FILES)
         try:
@@ -102,7 +105,11 @@ class StoreSink:
     def take_table(
         self, schema: pa.Schema, source_types: Mapping[str, str]
     ) -> Iterator[Callable[[pa.RecordBatch], None]]:
-        """Take a table as Parquet files; the same rows in the same order give the same bytes."""
+        """Take a table as Parquet files; the same rows in the same order give the same bytes.
+
+        A source whose connection was lost takes a table anew, from its first row.
+        """
+        self._begin()
         with self._storing() as on_file:
             table = TableFiles(self._scratch, schema, on_file)
             progress = _TableProgress(table, self._say)
@@ -130,16 +137,14 @@ class StoreSink:
 
         facts = [read_facts(path, "result.parquet", self._source.name, field=self._source.field) for path in paths]
         schema = next(fact.schema for fact in facts)
-        if self._sampler:
+        if self._sample:
             with self.take_table(schema, source_types) as take:
                 for path in paths:
                     with pyarrow.parquet.ParquetFile(path) as content:
                         for batch in content.iter_batches():
                             take(batch)
             return
-        self.files = tuple(
-            self._context.store.put_file(path, f"part-{number:05d}.parquet") for number, path in enumerate(paths)
-        )
+        self.files = tuple(self._keep(path, f"part-{number:05d}.parquet") for number, path in enumerate(paths))
         self.rows = self.whole_rows = _sum_rows(facts)
         self.columns = columns_of(schema, source_types)
 
@@ -148,15 +153,10 @@ class StoreSink:
         """Give a function that stores one file after the other, each while the next is made, and deletes it."""
         stored: list[Future[FileRef]] = []
 
-        def store(path: Path) -> FileRef:
-            file = self._context.store.put_file(path, path.name)
-            path.unlink()
-            return file
-
         def on_file(path: Path) -> None:
             if stored:
                 stored[-1].result()  # at most one waits: the disk holds two files of a table, not all of it
-            stored.append(pool.submit(store, path))
+            stored.append(pool.submit(self._keep, path, path.name))
 
         with ThreadPoolExecutor(1) as pool:
             yield on_file
@@ -171,12 +171,18 @@ class StoreSink:
             digest = None
         else:
             facts = read_facts(part, item.path, self._source.name, field=self._source.field)
-        store = self._context.store
-        file = store.take_file(part, item.path, digest) if digest else store.put_file(part, item.path)
-        part.unlink(missing_ok=True)
+        file = self._keep(part, item.path, digest)
         with self._lock:
             self._moved_files += 1
         return file, facts
+
+    def _begin(self) -> None:
+        """Forget what an earlier attempt chose."""
+        self._sampler = Sampler(self._sample, self._channel) if self._sample else None
+
+    def _keep(self, path: Path, name: str, digest: str | None = None) -> FileRef:
+        """Move a file into the store; it is read for its digest unless that is known."""
+        return self._context.store.take_file(path, name, digest or hash_file(path)[0])
 
     def _on_bytes(self, size: int) -> None:
         with self._lock:
