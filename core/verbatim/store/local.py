@@ -27,15 +27,22 @@ def move_into(target: Path, path: Path) -> None:
     if target.exists():
         return
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.rename(target)
+            _rename(path, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             _copy(path, target)
     except OSError as error:
         raise PlatformFault(f"the store cannot take {target.name}: {error.strerror}") from None
+
+
+def _rename(path: Path, target: Path) -> None:
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Protocol
 
 import obstore
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 16
 """Of all objects that one ``Download`` reads: at most ``PARTS_AT_ONCE * PART_BYTES`` lie in memory."""
+WRITES_AT_ONCE = 4
 CHUNK_BYTES = 1024 * 1024
 
 CheckAnswer = Callable[["GetResult"], None]
@@ -54,7 +55,7 @@ class Download:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="download")
+        self._pool = ThreadPoolExecutor(PARTS_AT_ONCE + WRITES_AT_ONCE, thread_name_prefix="download")
         self._slots = threading.BoundedSemaphore(PARTS_AT_ONCE)
         self._has_ranges = True
 
@@ -87,16 +88,19 @@ class Download:
         source = _Source(self._objects, key, options or {}, check)
         offset = 0
         written: Future[None] | None = None
-        for piece in self._pieces(source, size):
+        try:
+            for piece in self._pieces(source, size):
+                if written:
+                    written.result()
+                last = offset + len(piece) >= size  # as of all small objects: no other thread is worth it
+                written = _write(out, piece, offset) if last else self._pool.submit(_write, out, piece, offset)
+                for one in hashes:
+                    one.update(piece)
+                offset += len(piece)
+                on_bytes(len(piece))
+        finally:
             if written:
-                written.result()
-            written = self._pool.submit(_write, out, piece, offset)
-            for one in hashes:
-                one.update(piece)
-            offset += len(piece)
-            on_bytes(len(piece))
-        if written:
-            written.result()
+                wait([written])  # before the descriptor is closed
         if offset != size:
             raise Truncated(f"{offset} bytes came instead of {size}")
 
@@ -159,6 +163,7 @@ class _Source:
 
 
 def _write(out: int, content: memoryview, offset: int) -> None:
+    """Write a piece where it belongs, however little of it the system takes at a time."""
     while content:
         size = os.pwrite(out, content, offset)
         content, offset = content[size:], offset + size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from verbatim_runner.sources.data.moment import objects_as_of
 if TYPE_CHECKING:
     from verbatim.channels import FileSource
     from verbatim_runner.sources.data.interface import DataSink, OnBytes
+
+CHUNK_BYTES = 1024 * 1024
 
 
 class FileData:
@@ -62,12 +64,16 @@ class FileData:
                 raise UserFault(message, field=self.field)
         return [_describe(path, name) for path, name in found]
 
-    def _copy(self, item: SourceObject, target: Path, on_bytes: OnBytes) -> None:
-        """Copy one file."""
+    def _copy(self, item: SourceObject, target: Path, on_bytes: OnBytes) -> str:
+        """Copy one file; returns its SHA-256."""
         path = self._path if self._path.is_file() else self._path / item.path
+        hasher = hashlib.sha256()
         try:
-            shutil.copyfile(path, target)
-            on_bytes(item.size)
+            with path.open("rb", buffering=0) as content, target.open("wb") as out:
+                while chunk := content.read(CHUNK_BYTES):
+                    hasher.update(chunk)
+                    out.write(chunk)
+                    on_bytes(len(chunk))
             now = _describe(path, item.path)
         except (FileNotFoundError, PermissionError) as error:
             raise UserFault(f"{path} cannot be read any more: {error.strerror}", field=self.field) from None
@@ -76,6 +82,7 @@ class FileData:
                 f"{path} changed while it was read; write new data beside the old, and move finished files into place"
             )
             raise UserFault(message, field=self.field)
+        return hasher.hexdigest()
 
     def _refuse(self, error: OSError) -> None:
         raise UserFault(f"{error.filename} cannot be read: {error.strerror}", field=self.field)

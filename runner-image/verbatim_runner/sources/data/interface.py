@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from verbatim.snapshot import SourceObject, SourceState
 
     OnBytes = Callable[[int], None]
-    CopyObject = Callable[[SourceObject, Path, OnBytes], None]
+    CopyObject = Callable[[SourceObject, Path, OnBytes], str | None]
     """Writes one object to a new file and tells the bytes as they come. Called from several threads at once.
 
+    Returns the content's SHA-256 where it was counted on the way, so that nobody has to read the file once more.
     Raises ``UserFault`` where the object is not any more what was listed.
     """
 
