@@ -17,7 +17,7 @@ from verbatim.spec import RunSpec
 from verbatim.store import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from verbatim.catalog import Catalog, ExtractionRow, RunRow, VersionRow
     from verbatim.spec import PinnedChannel
@@ -41,7 +41,8 @@ def lineage_of_model(store: Store, catalog: Catalog, version: VersionRow) -> dic
     Raises:
         ContractError: One of its run's documents cannot be read.
     """
-    return {"kind": "model", "model": _model(catalog, version), "run": _run(store, catalog, version.run_id)}
+    model = _model(version, catalog.aliases(version.name))
+    return {"kind": "model", "model": model, "run": _run(store, catalog, version.run_id)}
 
 
 def lineage_of_data(catalog: Catalog, name: str, rows: Sequence[ExtractionRow]) -> dict[str, Any]:
@@ -55,9 +56,9 @@ def lineage_of_data(catalog: Catalog, name: str, rows: Sequence[ExtractionRow]) 
     snapshots: dict[str, list[ExtractionRow]] = {}
     for row in rows:
         snapshots.setdefault(row.snapshot, []).append(row)
-    first = list(dict.fromkeys(row.run_id for row in rows))
-    after = catalog.runs_after(first)
-    known = {row.run_id: row for row in (*map(catalog.run, first), *after)}
+    first = catalog.runs_called({row.run_id for row in rows})
+    after = catalog.runs_after([row.run_id for row in first])
+    known = {row.run_id: row for row in (*first, *after)}
     return {
         "kind": "dataset",
         "name": name,
@@ -156,16 +157,18 @@ def _snapshot(rows: Sequence[ExtractionRow]) -> dict[str, Any]:
 
 
 def _models(catalog: Catalog, run_ids: Collection[str]) -> list[dict[str, Any]]:
-    return [_model(catalog, version) for version in catalog.versions_of_runs(run_ids)]
+    versions = catalog.versions_of_runs(run_ids)
+    aliases = {name: catalog.aliases(name) for name in {version.name for version in versions}}
+    return [_model(version, aliases[version.name]) for version in versions]
 
 
-def _model(catalog: Catalog, version: VersionRow) -> dict[str, Any]:
+def _model(version: VersionRow, aliases: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": version.name,
         "version": version.version,
         "status": version.status,
         "digest": version.digest,
-        "aliases": [alias for alias, number in catalog.aliases(version.name).items() if number == version.version],
+        "aliases": [alias for alias, number in aliases.items() if number == version.version],
         "run_id": version.run_id,
         "created_at": version.created_at.isoformat(),
     }

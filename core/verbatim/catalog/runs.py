@@ -141,6 +141,12 @@ class Runs(Database):
         with self._reading() as connection:
             return [row_as(RunRow, row) for row in connection.execute(query)]
 
+    def runs_called(self, run_ids: Collection[str]) -> list[RunRow]:
+        """Return the runs of these ids, the oldest first."""
+        query = select(runs).where(runs.c.run_id.in_(sorted(run_ids))).order_by(runs.c.created_at, runs.c.run_id)
+        with self._reading() as connection:
+            return [row_as(RunRow, row) for row in connection.execute(query)]
+
     def runs_after(self, run_ids: Collection[str]) -> list[RunRow]:
         """Return the runs that went on from the checkpoints of any of these, or of runs that did, the oldest first."""
         found: dict[str, RunRow] = {}
