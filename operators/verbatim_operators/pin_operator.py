@@ -108,6 +108,9 @@ class PinOperator(BaseOperator):
 
 
 def _interval_of(airflow_run: DagRunProtocol) -> tuple[datetime, datetime] | None:
-    """Return the data interval of a scheduled or backfilled run; None for one that was started by hand."""
+    """Return the data interval of a scheduled or backfilled run; None where it has none, or one of no length.
+
+    The latter is what Airflow gives a run that was started by hand with a logical date, as its page does.
+    """
     start, end = airflow_run.data_interval_start, airflow_run.data_interval_end
-    return (start, end) if start and end else None
+    return (start, end) if start and end and start < end else None

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import PlatformFault, UserFault
+from verbatim.sql.literals import bound_value, hive_literal
 from verbatim.waiting import connection_of, described
 from verbatim_operators.credentials import read_connection
 
@@ -77,13 +78,8 @@ def _partition_is_there(place: HiveWait, name: str) -> bool:
 def partition_query(place: HiveWait) -> str:
     """Return the statement that lists a partition if it is there; Hive and Spark read its quotes alike."""
     table = ".".join(f"`{part}`" for part in place.table.split("."))
-    values = ", ".join(f"`{column}`={_literal(value)}" for column, value in place.partition.items())
+    values = ", ".join(f"`{column}`={hive_literal(bound_value(value))}" for column, value in place.partition.items())
     return f"SHOW PARTITIONS {table} PARTITION ({values})"
-
-
-def _literal(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _said(error: Exception) -> str:

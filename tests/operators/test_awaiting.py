@@ -237,5 +237,6 @@ class TestPartitions:
 
 
 def test_a_partition_is_named_in_quotes_that_end_where_they_should():
-    place = HiveWait(connection="hive_lake", table="lake.events", partition={"dt": "a'b\\", "hour": "7"})
-    assert partition_query(place) == r"SHOW PARTITIONS `lake`.`events` PARTITION (`dt`='a\'b\\', `hour`='7')"
+    place = HiveWait(connection="hive_lake", table="lake.events", partition={"dt": "a'b\\", "hour": "${x}"})
+    told = r"SHOW PARTITIONS `lake`.`events` PARTITION (`dt`='a\'b\\', `hour`='\u0024{x}')"
+    assert partition_query(place) == told
