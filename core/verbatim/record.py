@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from verbatim.checkpoints import checkpoints_of
 from verbatim.documents import FileRef
+from verbatim.errors import NotFound
 from verbatim.manifest import ModelVersion
 from verbatim.metrics import MetricPoint
 from verbatim.spec import RunSpec
@@ -26,6 +27,7 @@ from verbatim.stage import (
     SnapshotRef,
     StageName,
     StageResult,
+    SuiteResult,
     TrainOutputs,
     ValidateOutputs,
 )
@@ -100,6 +102,33 @@ def _counting(run_id: str, stage: StageName, answered: int, overruled: int) -> s
     if overruled == answered:
         return layout.overruling(run_id, stage, overruled)
     return layout.stage_result(run_id, stage, answered)
+
+
+def suite_results(store: Store, catalog: Catalog, run_id: str) -> dict[str, SuiteResult]:
+    """Return what suites said of a run's data, by channel.
+
+    Raises:
+        NotFound: There is no such run, or nothing of it was judged.
+        ContractError: The result cannot be read.
+    """
+    catalog.run(run_id)
+    validated = _outputs(latest_results(store, run_id), "validate", ValidateOutputs)
+    if validated is None or not validated.results:
+        raise NotFound(f"no data of the run {run_id} was judged by a suite")
+    return dict(validated.results)
+
+
+def data_docs(store: Store, catalog: Catalog, run_id: str, channel: str) -> bytes:
+    """Return the page of what a suite said of a channel.
+
+    Raises:
+        NotFound: There is no such run, or the channel was not judged.
+    """
+    suites = suite_results(store, catalog, run_id)
+    page = suites[channel].data_docs if channel in suites else None
+    if page is None:
+        raise NotFound(f"no suite judged the channel {channel!r} of the run {run_id}; judged: {', '.join(suites)}")
+    return store.get_blob(page.sha256)
 
 
 def metric_points(store: Store, run_id: str) -> Iterator[MetricPoint]:

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from verbatim.errors import ContractError, PlatformFault
 from verbatim_operators.failures import failures_told
 from verbatim_operators.run_record_link import RunRecordLink
+from verbatim_operators.validation_link import ValidationLink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,8 @@ class StageOperator(DockerOperator):
     ) -> None:
         super().__init__(image="", **kwargs)
         self.stage = stage
+        if stage == "validate":
+            self.operator_extra_links = (*self.operator_extra_links, ValidationLink())
         self.pinned_by = pinned_by
         self.only_after = only_after
         self.run_id: str | None = None

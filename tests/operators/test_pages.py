@@ -10,7 +10,7 @@ import pytest
 from verbatim.documents import now
 from verbatim.metrics import MetricPoint
 from verbatim.spec import BoundQuery
-from verbatim.stage import ExtractOutputs, SnapshotRef, StageResult
+from verbatim.stage import ExtractOutputs, SnapshotRef, StageResult, SuiteResult, ValidateOutputs
 from verbatim_operators.pages.curves import HEIGHT, WIDTH, curves
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def test_nobody_reads_a_record_without_a_login(app: FastAPI) -> None:
     from starlette.testclient import TestClient
 
     client = TestClient(app)
-    for path in ("/runs/churn-1", "/runs/churn-1/page", "/runs/none"):
-        assert client.get(path).status_code == 401, path
+    for path in ("", "/page", "/validation", "/validation/train"):
+        assert client.get(f"/runs/churn-1{path}").status_code == 401, path
+    assert client.get("/runs/none").status_code == 401
 
 
 def test_the_record_is_json_and_a_page(client: TestClient) -> None:
@@ -134,3 +135,66 @@ def test_the_page_says_where_the_data_came_from_and_marks_what_is_not_bound_to_a
     for told in ("lake.events", "through lake", "not time-bound", "3 rows fewer", ">12<", "a" * 12):
         assert told in page, told
     assert HOSTILE not in page
+
+
+@pytest.fixture
+def judged(settings: PlatformSettings) -> Callable[..., None]:
+    """Give the run suites' results, one page a channel."""
+    from verbatim.store import Store, layout
+
+    def call(**pages: str) -> None:
+        store = Store(settings.store_url)
+        results = {
+            channel: SuiteResult(
+                passed=True, evaluated=2, failed=(), result=store.put_bytes(b"{}", f"validation/{channel}.json"),
+                data_docs=store.put_bytes(page.encode(), f"validation/{channel}.html"),
+            )
+            for channel, page in pages.items()
+        }  # fmt: skip
+        result = StageResult(
+            run_id="churn-1", stage="validate", try_number=1, state="succeeded", started_at=now(), finished_at=now(),
+            engine="docker", outputs=ValidateOutputs(results=results),
+        )  # fmt: skip
+        store.publish(layout.stage_result("churn-1", "validate", 1), result)
+
+    return call
+
+
+def test_what_the_one_suite_said_is_shown_at_once(client: TestClient, judged: Callable[..., None]) -> None:
+    judged(train="<p>12 rows</p>")
+    for path in ("validation", "validation/train"):
+        page = client.get(f"/runs/churn-1/{path}")
+        assert page.text == "<p>12 rows</p>"
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script" not in policy
+        assert page.headers["cache-control"] == "private, no-store"
+
+
+def test_of_several_suites_there_is_a_list(client: TestClient, judged: Callable[..., None]) -> None:
+    judged(train="<p>train</p>", test="<p>test</p>")
+    page = client.get("/runs/churn-1/validation").text
+    links = re.findall(r'href="([^"]+)"', page)
+    assert [client.get(f"/runs/churn-1/{link}").text for link in links] == ["<p>test</p>", "<p>train</p>"]
+
+
+def test_a_run_or_channel_that_no_suite_judged_is_not_found(client: TestClient, judged: Callable[..., None]) -> None:
+    for path in ("nobody/validation", "churn-1/validation"):
+        assert client.get(f"/runs/{path}").status_code == 404, path
+    judged(train="")
+    assert "judged: train" in client.get("/runs/churn-1/validation/other").json()["detail"]
+
+
+def test_the_validate_task_alone_links_to_what_suites_said() -> None:
+    from verbatim_operators.stage_operator import StageOperator
+    from verbatim_operators.validation_link import ValidationLink
+
+    names = {
+        stage: [link.name for link in StageOperator(task_id=stage, stage=stage).operator_extra_links]
+        for stage in ("validate", "train")
+    }
+    assert names == {"validate": ["Run record", "Validation"], "train": ["Run record"]}
+    task = StageOperator(task_id="validate", stage="validate")
+    assert ValidationLink().get_link(task, ti_key=None) == ""
+    task.run_id = "churn-1"
+    assert ValidationLink().get_link(task, ti_key=None).endswith("/verbatim/runs/churn-1/validation")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PART_ROWS = 256 * 1024
 PART_BYTES = 64 * 2**20
+_READ_BYTES = 2**20
+"""Of a column at once: buffered as a whole, a row group may take more than there is."""
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _OWN_BYTES = 600 * 2**20
 """What this process takes beside the rows: libraries, a part of the rows, and what pandas makes of it."""
@@ -125,7 +127,7 @@ class Table:
         schema = pa.schema([_decoded(self._schema.field(name)) for name in columns], self._schema.metadata)
         size = min(PART_ROWS, max(PART_BYTES // max(self._row_bytes, 1), 1))
         for path in self._paths:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as file:
                 there = [name for name in columns if name in file.schema_arrow.names]
                 for batch in file.iter_batches(size, columns=there):
                     yield pa.Table.from_arrays(
