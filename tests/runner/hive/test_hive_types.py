@@ -251,6 +251,33 @@ def test_a_column_that_travels_as_another_type_is_refused(text: str, kind: str, 
         batch(kind, [value], text)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "sent", "held"),
+    [
+        ("date", "int32", [-719162, 0, 2932896], [date(1, 1, 1), date(1970, 1, 1), date(9999, 12, 31)]),
+        ("timestamp", "int64", [1577966400120000], [NOON]),
+        ("timestamp", "int64", [-62135596800000000], [datetime(1, 1, 1)]),  # noqa: DTZ001  (wall clock)
+    ],
+)
+def test_a_moment_is_read_as_the_number_that_spark_is_asked_for(text: str, kind: str, sent: list[int], held: list[Any]):
+    assert batch(kind, [None, *sent], text)["c"].to_pylist() == [None, *held]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("date", "int32", -719163),
+        ("date", "int32", 2932897),
+        ("timestamp", "int64", -62135596800000001),
+        ("timestamp", "int64", 253402300800000000),
+        ("timestamp", "int64", 2**63 - 1),
+    ],
+)
+def test_a_number_of_a_year_that_cannot_be_held_is_named_with_the_cast_that_mends_it(text: str, kind: str, value: int):
+    with pytest.raises(UserFault, match=r"column 'c', row 3: .*not of the years 0001 to 9999.*CAST\(`c` AS STRING\)"):
+        batch(kind, [0, None, value], text)
+
+
 def test_text_that_is_not_utf8_is_refused():
     data = reply(column("string", ["ab"])).replace(b"ab", b"a\xff")
 
