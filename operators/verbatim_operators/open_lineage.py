@@ -157,13 +157,15 @@ def _names_of(pinned: PinnedChannel) -> Iterator[DatasetNaming | Dataset]:
     elif isinstance(source, S3Source):
         bucket, _, key = source.uri.removeprefix("s3://").partition("/")
         yield S3(bucket, key or "/")
+    elif pinned.query and pinned.database_file:
+        yield from (Dataset(f"sqlite://{pinned.database_file}", table) for table in pinned.query.tables)
     elif pinned.query:
         connection = read_connection(source.connection)
         kind = "hive" if isinstance(source, HiveSource) else connection.kind
         yield from (_table(kind, connection, table) for table in pinned.query.tables)
 
 
-def _table(kind: str, connection: Connection, table: str) -> DatasetNaming | Dataset:
+def _table(kind: str, connection: Connection, table: str) -> DatasetNaming:
     """Return a table's name, completed by what the connection says where the query leaves it out."""
     *before, name = (part.strip('`" ') for part in table.split("."))
     host, port = connection.host or "localhost", str(connection.port or PORTS.get(kind) or "")
@@ -172,10 +174,8 @@ def _table(kind: str, connection: Connection, table: str) -> DatasetNaming | Dat
         return Hive(host, port, database.lower(), name.lower())
     if kind == "mysql":
         return MySQL(host, port, before[-1] if before else connection.schema or kind, name)
-    if kind == "postgres":
-        database = before[-2] if len(before) > 1 else connection.schema or connection.login or kind
-        return Postgres(host, port, database, before[-1] if before else "public", name)
-    return Dataset(f"{kind}://{connection.host or connection.schema or ''}", ".".join((*before, name)))
+    database = before[-2] if len(before) > 1 else connection.schema or connection.login or kind
+    return Postgres(host, port, database, before[-1] if before else "public", name)
 
 
 def _named(name: DatasetNaming | Dataset) -> InputDataset:

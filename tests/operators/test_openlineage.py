@@ -153,7 +153,6 @@ def test_an_extraction_that_failed_tells_what_it_was_to_read(platform: Platform,
         ("postgres://u:hush@db.example:5433/sales", "sql", ["orders", 'eu."Orders"'],
          [("postgres://db.example:5433", "sales.public.orders"), ("postgres://db.example:5433", "sales.eu.Orders")]),
         ("mysql://u:hush@db.example/sales", "sql", ["orders"], [("mysql://db.example:3306", "sales.orders")]),
-        ("sqlite:///srv%2Fsales.db", "sql", ["orders"], [("sqlite://srv/sales.db", "orders")]),
     ],
 )  # fmt: skip
 def test_tables_have_the_names_that_other_jobs_know_them_by_and_no_secret(  # noqa: PLR0917
@@ -169,6 +168,13 @@ def test_tables_have_the_names_that_other_jobs_know_them_by_and_no_secret(  # no
     assert [(dataset.namespace, dataset.name) for dataset in told.inputs] == expected
     assert told.job_facets["sql"].query == "SELECT 1"
     assert "hush" not in repr(told)
+
+
+def test_a_table_of_sqlite_is_a_dataset_of_its_file(platform: Platform) -> None:
+    channel = pinned(SqlSource(connection="warehouse", query="SELECT 1"), "orders")
+    channel = channel.model_copy(update={"database_file": "/srv/sales.db"})
+    (dataset,) = lineage(platform, "extract", data={"train": channel}).inputs
+    assert (dataset.namespace, dataset.name) == ("sqlite:///srv/sales.db", "orders")
 
 
 def test_a_prefix_is_a_dataset_of_its_bucket(platform: Platform) -> None:
