@@ -239,7 +239,7 @@ def test_it_is_known_whether_a_query_is_bound_in_time_and_ordered(query: str, ti
         "SELECT /*!50000 1 */", "SELECT /*+ a'b */ 1", "SELECT /*+ a */ 1 /*+ ; */ /*+ ' */",
         "SELECT r'a\\', ' FROM t", 'SELECT R"a" FROM t', "SELECT a\\b FROM t",
         "SELECT\u00a01", "SELECT\u200b1", "SELECT\x0b1", "SELECT\x001", "SELECT 1\u2028", "\ufeffSELECT 1",
-        "SELECT {% if x %} 1", "SELECT {# x #} 1", "SELECT a, FROM t", "SELECT /* a */ FROM t", "SELECT (((", "SELECT FROM WHERE", "SELECT " + "(" * 5000 + ")" * 5000,
+        "SELECT {% if x %} 1", "SELECT {# x #} 1", "SELECT a, FROM t", "SELECT a FROM FROM t", "SELECT /* a */ FROM t", "SELECT (((", "SELECT FROM WHERE", "SELECT " + "(" * 5000 + ")" * 5000,
         "SELECT '" + "x" * 100_000 + "'",
     ],
 )  # fmt: skip

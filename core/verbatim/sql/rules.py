@@ -59,8 +59,8 @@ def token_problems(text: str, tokens: Sequence[Token], dialect: Dialect, field: 
             expected = "a SELECT that only reads; a column of this name is written in quotes"
         elif word == "using" and after is not None and after.token_type == TokenType.STRING:
             expected = "a SELECT without TRANSFORM … USING, which runs a program on the server"
-        elif word in {"select", ","} and after is not None and after.token_type == TokenType.FROM:
-            expected = "a column before FROM; servers differ in whether FROM is then one itself"
+        elif word in {"select", "from", ","} and after is not None and after.token_type == TokenType.FROM:
+            expected = "a name before and after FROM; servers differ in whether FROM is then one itself"
         elif token.token_type == TokenType.SEMICOLON:
             expected = "one SELECT, so no second statement"
         if expected:
