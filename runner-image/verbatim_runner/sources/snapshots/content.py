@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from verbatim_runner.sources.snapshots.batches import read_batches
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -26,15 +28,12 @@ def sum_of_rows(store: Store, files: tuple[FileRef, ...], scratch: Path) -> int:
         files: Parquet.
         scratch: A directory; one file at a time is in it.
     """
-    import pyarrow.parquet
-
     total = 0
     for file in files:
         path = scratch / "compared.parquet"
         store.fetch_blob(file.sha256, path)
-        with pyarrow.parquet.ParquetFile(path) as content:
-            for batch in content.iter_batches():
-                total += sum(_row_hashes(batch))
+        for batch in read_batches(path):
+            total += sum(_row_hashes(batch))
         path.unlink()
     return total % 2**128
 

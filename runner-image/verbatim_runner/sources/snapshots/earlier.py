@@ -74,7 +74,7 @@ class Earlier:
             return None
         return None if note.lifted_by else note
 
-    def remember(self, state: SourceState, stored: FileRef, *, run_id: str, at: datetime, anew: bool) -> None:
+    def remember(self, state: SourceState, stored: FileRef, *, run_id: str, at: datetime, first: bool) -> None:
         """Note an extraction.
 
         Args:
@@ -82,13 +82,13 @@ class Earlier:
             stored: The snapshot's document.
             run_id: The run's.
             at: When the source was asked for its state.
-            anew: Whether a note of the same moment is replaced.
+            first: Whether nothing is remembered of the same moment, or nothing that counts.
         """
         self._store.overwrite(self._of_state(state), stored.canonical())
         if at < self._as_of:  # it has not come yet: the source may well change until then
             return
         note = ExtractionNote(document=stored, as_of=self._as_of, run_id=run_id, at=at).canonical()
-        if anew or self.of_moment() is None:
+        if first:
             self._store.overwrite(self._moment, note)
         last = self.last()
         if last is None or last.as_of <= self._as_of:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from verbatim.errors import UserFault
+from verbatim_runner.sources.snapshots.batches import BATCH_BYTES, BATCH_ROWS, read_batches
 from verbatim_runner.sources.snapshots.rows import FileFacts, damaged, read_facts, stem
 from verbatim_runner.sources.snapshots.table import RowGroups
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Record = tuple[bytes | None, bytes]  # the key, and the whole as it is in the file
 
-BATCH_ROWS = 64 * 1024
-BATCH_BYTES = 64 * 1024 * 1024
 MAX_FIELD_CHARS = 64 * 1024 * 1024
 """Of CSV: a longer one is a quote that nobody closed."""
 
@@ -72,18 +71,17 @@ def _parquet(path: Path, target: Path, name: str, sampler: Sampler) -> int:
     import pyarrow.parquet
 
     rows = 0
-    with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as content:
-        part = RowGroups(target, content.schema_arrow)
-        try:
-            for batch in content.iter_batches(BATCH_ROWS):
-                taken = sampler.filter(batch, name)
-                rows += taken.num_rows
-                while taken.num_rows:
-                    taken = part.write(taken)
-            part.close()
-        except BaseException:
-            part.abandon()
-            raise
+    part = RowGroups(target, pyarrow.parquet.read_schema(path))
+    try:
+        for batch in read_batches(path):
+            taken = sampler.filter(batch, name)
+            rows += taken.num_rows
+            while taken.num_rows:
+                taken = part.write(taken)
+        part.close()
+    except BaseException:
+        part.abandon()
+        raise
     return rows
 
 

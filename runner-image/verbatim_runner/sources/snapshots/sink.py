@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from verbatim.store import hash_file
+from verbatim_runner.sources.snapshots.batches import read_batches
 from verbatim_runner.sources.snapshots.rows import FileFacts, is_marker, read_facts
 from verbatim_runner.sources.snapshots.sample import Sampler
 from verbatim_runner.sources.snapshots.sampled_files import sample_file
@@ -133,16 +134,13 @@ class StoreSink:
 
     def take_parquet(self, paths: Sequence[Path], source_types: Mapping[str, str]) -> None:
         """Take Parquet files that the source's server wrote, under names of our own; a sample is written anew."""
-        import pyarrow.parquet
-
         facts = [read_facts(path, "result.parquet", self._source.name, field=self._source.field) for path in paths]
         schema = next(fact.schema for fact in facts)
         if self._sample:
             with self.take_table(schema, source_types) as take:
                 for path in paths:
-                    with pyarrow.parquet.ParquetFile(path) as content:
-                        for batch in content.iter_batches():
-                            take(batch)
+                    for batch in read_batches(path):
+                        take(batch)
             return
         self.files = tuple(self._keep(path, f"part-{number:05d}.parquet") for number, path in enumerate(paths))
         self.rows = self.whole_rows = _sum_rows(facts)

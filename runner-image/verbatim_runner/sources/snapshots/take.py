@@ -73,7 +73,7 @@ def _take(context: StageContext, channel: str, pinned: PinnedChannel) -> Snapsho
         document = proof.check_rows(taken, context.store, context.work_dir)
         _say(context, channel, document, "" if document is taken else ", the same rows as before")
     stored = context.store.put_bytes(document.canonical(), f"{channel}.json")
-    earlier.remember(state, stored, run_id=context.request.run_id, at=asked_at, anew=proof.is_first)
+    earlier.remember(state, stored, run_id=context.request.run_id, at=asked_at, first=proof.is_first)
     return _reference(pinned, document, stored.sha256, reused=known is not None)
 
 
@@ -113,8 +113,9 @@ class _Reading:
             self.proof.check_state(state)
             document, changed = self._attempt(state)
         if document is None:
-            message = f"{changed}, twice: the table changes while it is read. Bind the query to as_of, or wait for it"
-            raise UserFault(message, field=self.source.field)
+            message = f"{changed}, twice: the table changes while it is read"
+            advice = "Bind the query to as_of, or read it when nothing writes to it"
+            raise UserFault(f"{message}. {advice}", field=self.source.field)
         return state, document
 
     def _attempt(self, state: SourceState) -> tuple[DatasetSnapshot | None, str]:
