@@ -24,12 +24,23 @@ def own_connections() -> tuple[str, ...]:
 
 
 def read_connection(name: str) -> Connection:
-    """Return a connection's fields.
+    """Return a connection's fields; one of the amazon provider that is for a role or profile with a session's keys.
 
     Raises:
-        PlatformFault: This shell has no such connection.
+        PlatformFault: This shell has no such connection, or it gives no keys.
         UserFault: Its variable cannot be read as a connection; the variable's value is not shown.
     """
+    from verbatim import aws
+
+    connection = _read(name)
+    if connection.kind == aws.KIND and aws.login_kind(connection) in {"session", "machine"}:
+        from verbatim_cli.aws_session import with_session
+
+        return with_session(connection)
+    return connection
+
+
+def _read(name: str) -> Connection:
     variable = f"{PREFIX}{name.upper()}"
     value = os.environ.get(variable)
     if value is None:

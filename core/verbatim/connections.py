@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from verbatim.aws import s3_credentials_of
 from verbatim.channels import HiveSource, S3Source, SqlSource
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_login import default_port, server_of
-from verbatim.stage import DatabaseLogin, Login, S3Credentials, StageSecrets
+from verbatim.stage import DatabaseLogin, Login, StageSecrets
 
 if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
@@ -97,23 +98,6 @@ def login_of(connection: Connection) -> Login:
         password=_secret(connection.password),
         private_key=_secret(_private_key(connection)),
         known_hosts=_known_hosts(connection),
-    )
-
-
-def s3_credentials_of(connection: Connection) -> S3Credentials:
-    """Return a connection of the amazon provider as credentials.
-
-    Raises:
-        PlatformFault: It is of another kind.
-    """
-    _demand_kind(connection, ("aws",))
-    extra = connection.extra
-    return S3Credentials(
-        access_key_id=_secret(connection.login),
-        secret_access_key=_secret(connection.password),
-        session_token=_secret(extra.get("aws_session_token")),
-        region=extra.get("region_name"),
-        endpoint_url=extra.get("endpoint_url"),
     )
 
 

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import obstore
 import pytest
 
 from verbatim.connections import login_of
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.settings import Connections
+from verbatim.store import open_object_store
 from verbatim_operators.credentials import read_connection, secrets_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import S3Server
 
     from verbatim.settings import PlatformSettings
     from verbatim.stage import StageRequest
@@ -115,3 +121,68 @@ def test_what_is_read_is_masked_in_every_form(monkeypatch: pytest.MonkeyPatch) -
     read_connection("team")
     assert {"hu/sh", "hu%2Fsh", "YWRhOmh1L3No", "abc", "def"} <= set(masked)
     assert not {"", "ada", "-----BEGIN"} & set(masked)
+
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+@pytest.fixture
+def in_role(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is for a role; the server is S3 and STS in one."""
+    extra = {
+        "role_arn": ROLE,
+        "region_name": "us-east-1",
+        "service_config": {service: {"endpoint_url": s3_server.endpoint_url} for service in ("s3", "sts")},
+    }
+    fields = {"conn_type": "aws", "login": s3_server.access_key, "password": s3_server.secret_key, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(fields))
+
+
+@pytest.mark.s3
+def test_a_stage_is_handed_the_short_lived_keys_of_a_role_and_not_those_that_ask_for_it(
+    settings: PlatformSettings, make_request: MakeRequest, in_role: None, s3_server: S3Server
+) -> None:
+    allowing = settings.model_copy(update={"connections": Connections(data=("lake",))})
+    lake = secrets_for(make_request("extract", data=DATA), allowing).connections["lake"]
+    keys = lake.keys()
+    assert keys["access_key_id"].startswith("ASIA")
+    assert keys["token"]
+    assert s3_server.secret_key not in keys.values()
+    assert lake.endpoint_url == s3_server.endpoint_url
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker without any identity in AWS."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
+def test_a_connection_that_names_nothing_is_the_workers_own_identity(
+    monkeypatch: pytest.MonkeyPatch, alone: None
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", "aws://")
+    with pytest.raises(PlatformFault, match="the connection 'lake' gives no keys: it names none"):
+        read_connection("lake")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "worker")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    connection = read_connection("lake")
+    assert (connection.login, connection.password) == ("worker", "hush")
+
+
+def test_a_profile_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, alone: None) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "aws", "extra": {"profile_name": "team"}}))
+    with pytest.raises(PlatformFault, match=r"ProfileNotFound: .*\(team\)"):
+        read_connection("lake")
+
+
+def test_the_keys_of_a_connection_are_not_mixed_with_a_token_of_the_machine(
+    allowing: PlatformSettings, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-machine")
+    lake = secrets_for(make_request("extract", data=DATA), allowing).connections["lake"]
+    objects = open_object_store("s3://bucket", lake)
+    assert "of-the-machine" not in obstore.sign(objects, "GET", "key", timedelta(seconds=60))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verbatim.connections import is_for, login_of, s3_credentials_of
+from verbatim.aws import s3_credentials_of
+from verbatim.connections import is_for, login_of
 from verbatim.errors import RequestError
 from verbatim.permission import is_inside, unknown_connection, unreadable
 from verbatim.problems import Problem
