@@ -11,6 +11,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from verbatim.errors import RequestError
 from verbatim.query import bind_query
+from verbatim.sql.parts import split_with
 from verbatim.templates import Values
 
 if TYPE_CHECKING:
@@ -326,6 +327,22 @@ def test_a_query_that_only_names_what_the_platform_parses_with_is_as_any_other()
     bound = bind("SELECT 'value0' FROM value WHERE a = {{ parameters.x }} AND 'value_0' < b", x="value__0")
     assert bound.statement == "SELECT 'value0' FROM value WHERE a = 'value__0' AND 'value_0' < b"
     assert (bound.tables, bound.time_bound) == (("value",), False)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "rest"),
+    [
+        ("", "SELECT '(' FROM t"),
+        ("WITH a AS (SELECT 1) ", "SELECT * FROM a"),
+        ("with a AS (SELECT 1)", "select * FROM a"),
+        ("WITH a (x, y) AS (SELECT ')', \")\"), `b)` AS (SELECT 1 -- )\n) -- SELECT\n", "SELECT * FROM a"),
+        ("WITH a AS (WITH b AS (SELECT 1) SELECT * FROM b) ", "(SELECT * FROM a) UNION ALL (SELECT 2)"),
+        ("WITH `a` AS (SELECT '\\u0024{x}') /* SELECT */ ", "SELECT '\\u0024{y}', (SELECT 1) FROM a"),
+        ("", "(WITH a AS (SELECT 1) SELECT * FROM a)"),
+    ],
+)
+def test_with_is_told_from_its_select_without_a_byte_changed(definitions: str, rest: str) -> None:
+    assert split_with(bind(definitions + rest).statement) == (definitions, rest)
 
 
 def test_a_real_server_reads_every_value_as_what_it_was(hive_server: HiveServer) -> None:

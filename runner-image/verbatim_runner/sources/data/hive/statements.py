@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from verbatim.sql.parts import split_with
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,7 @@ def within(statement: str, selected: str) -> str:
         statement: One SELECT.
         selected: Expressions over its columns.
     """
-    definitions, select = _parts(statement)
+    definitions, select = split_with(statement)
     return f"{definitions}SELECT {selected} FROM (\n{select}\n) AS verbatim_rows"  # noqa: S608  (the query is one SELECT that pinning has parsed)
 
 
@@ -30,7 +32,7 @@ def export(statement: str, directory: str) -> str:
         statement: One SELECT.
         directory: A URI without quotes and backslashes.
     """
-    definitions, select = _parts(statement)
+    definitions, select = split_with(statement)
     return f"{definitions}INSERT OVERWRITE DIRECTORY '{directory}' STORED AS PARQUET\n{select}"
 
 
@@ -49,7 +51,7 @@ def fingerprint(statement: str, columns: Sequence[tuple[str, str]], *, is_spark:
         f"to_json({quoted(name)})" if is_spark and "map<" in kind.lower() else quoted(name) for name, kind in columns
     )
     rows = within(statement, f"CAST(hash({hashed}) AS BIGINT) AS h")
-    definitions, select = _parts(rows)
+    definitions, select = split_with(rows)
     sums = f"count(*), sum(h), sum(pmod(h * h, {_PRIME}))"
     return f"{definitions}SELECT {sums} FROM (\n{select}\n) AS verbatim_hashes"  # noqa: S608  (as above)
 
@@ -67,15 +69,3 @@ def columns_digest(columns: Sequence[tuple[str, str]]) -> str:
 def quoted(name: str) -> str:
     """Return a column's name as it is written in a statement."""
     return "`" + name.replace("`", "``") + "`"
-
-
-def _parts(statement: str) -> tuple[str, str]:
-    """Return a query's common table expressions and the rest: Hive takes them at a statement's beginning alone."""
-    if statement.lstrip()[:4].upper() != "WITH":
-        return "", statement
-    import sqlglot
-
-    tree = sqlglot.parse_one(statement, dialect="hive")
-    definitions = next(value for key, value in tree.args.items() if key.startswith("with") and value)
-    definitions.pop()
-    return definitions.sql("hive") + "\n", tree.sql("hive")
