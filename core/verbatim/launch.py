@@ -1,4 +1,4 @@
-"""Starting the runner's zipapp in a subprocess: for a stage, a shell or an inspection on this machine.
+"""Starting the runner's zipapp in a subprocess: for a stage, a shell, an inspection or a profile on this machine.
 
 It isolates little: the user's code runs as the platform's own uid. Whoever uses it says so.
 """
@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verbatim.draft import DraftSuite
 from verbatim.errors import PlatformFault
 from verbatim.inspection import Inspection
 from verbatim.network import AUTHORITIES, FIND_LINKS, INDEXES, PROXIES
@@ -108,18 +109,52 @@ def launch_inspection(
         UserFault: The code is not there.
         PlatformFault: The zipapp is not there, or the code cannot be fetched.
     """
+    with _handed_over(request, secrets, zipapp, "inspect") as command:
+        line = _document(command, wheels, on_line, stop)
+    return Inspection.parse(line, source="the inspection")
+
+
+def launch_profile(
+    request: StageRequest,
+    secrets: StageSecrets,
+    *,
+    zipapp: Path,
+    on_line: Callable[[str], None],
+    stop: threading.Event,
+) -> DraftSuite:
+    """Draft a suite from a snapshot.
+
+    Args:
+        request: The request of a validate stage; its one snapshot is looked at.
+        secrets: As of ``launch_stage``.
+        zipapp: The runner.
+        on_line: Called with each line that is said meanwhile.
+        stop: Set it to stop.
+
+    Raises:
+        UserFault: The snapshot's files are in no format that can be judged.
+        PlatformFault: The zipapp is not there, or the store does not have the snapshot any more.
+    """
+    with _handed_over(request, secrets, zipapp, "profile") as command:
+        line = _document(command, None, on_line, stop)
+    return DraftSuite.parse(line, source="the profile")
+
+
+def _document(
+    command: Sequence[str], wheels: str | None, on_line: Callable[[str], None], stop: threading.Event
+) -> bytes:
+    """Return the one document that the runner prints when it is asked something; a fault that it prints is raised."""
     documents: list[str] = []
 
     def take(line: str) -> None:
         (documents.append if line.startswith("{") else on_line)(line)
 
-    with _handed_over(request, secrets, zipapp, "inspect") as command:
-        code = _follow(command, wheels, take, stop)
+    code = _follow(command, wheels, take, stop)
     if not documents:
-        raise PlatformFault(f"the inspection ended with code {code} and told nothing")
+        raise PlatformFault(f"the runner ended with code {code} and told nothing")
     if code:
-        raise StageError.parse(documents[-1].encode(), source="the inspection").as_exception()
-    return Inspection.parse(documents[-1].encode(), source="the inspection")
+        raise StageError.parse(documents[-1].encode(), source="the runner's answer").as_exception()
+    return documents[-1].encode()
 
 
 @contextmanager

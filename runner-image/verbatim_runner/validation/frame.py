@@ -1,4 +1,4 @@
-"""Reads a channel's files as one frame, where that fits in memory with ease."""
+"""A channel's files as one frame, where that fits in memory with ease."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from verbatim_runner.validation.files import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -37,6 +37,23 @@ def read_frame(files: Sequence[DataFile], *, field: str) -> pd.DataFrame:
             raise unreadable(file, error, field=field) from None
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return frame.reset_index(drop=True)
+
+
+class OneFrame:
+    """A frame, as ``Rows`` of one part."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self.rows = len(frame)
+        self.columns = [str(column) for column in frame.columns]
+
+    def empty(self) -> pd.DataFrame:
+        """Return no row of all columns."""
+        return self._frame[:0]
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield the frame."""
+        yield self._frame[list(columns)]
 
 
 def _read(file: DataFile) -> pd.DataFrame:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from verbatim_runner.validation.table import Table
+    from verbatim_runner.validation.table import Rows, Table
 
 MAX_CANDIDATES = 500_000
 _SHOWN_REPEATS = 20
@@ -83,7 +83,7 @@ class Repeats:
         TypeError: Values of this type have no hash (lists).
     """
 
-    def __init__(self, table: Table, columns: Sequence[str], *, ignored: str) -> None:
+    def __init__(self, table: Rows, columns: Sequence[str], *, ignored: str) -> None:
         import numpy as np
 
         self._table, self._columns, self._ignored = table, list(columns), ignored

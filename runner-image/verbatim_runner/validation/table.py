@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from verbatim.errors import UserFault
 
@@ -32,6 +32,26 @@ def columns_budget() -> int:
         if file.is_file() and (text := file.read_text().strip()).isdecimal():
             limit = min(limit, int(text))
     return max(limit - _OWN_BYTES, 0) // _COPIES
+
+
+class Rows(Protocol):
+    """Rows that are read in parts.
+
+    Attributes:
+        rows: How many.
+        columns: Their names.
+    """
+
+    rows: int
+    columns: list[str]
+
+    def empty(self) -> pd.DataFrame:
+        """Return no row of all columns, of the types that all rows have."""
+        ...
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield all rows of some columns, in order, at least one frame; the index numbers them."""
+        ...
 
 
 class TooLarge(Exception):
