@@ -15,7 +15,7 @@ from verbatim.stage import ExtractOutputs, PrepareOutputs
 from verbatim_runner.entry import entry_of_command
 from verbatim_runner.environment.build import ensure_environment
 from verbatim_runner.metrics.files import METRICS_JSON, read_metrics_json
-from verbatim_runner.sources.workspace import place_code, place_snapshot
+from verbatim_runner.sources.workspace import place_code, place_snapshots
 from verbatim_runner.training.advice import Background
 from verbatim_runner.training.contract import write_config
 from verbatim_runner.training.failure import explain
@@ -101,10 +101,8 @@ def _place_inputs(context: StageContext, places: Places, trained: TrainOutputs) 
     if not context.request.spec.data:
         return {}
     snapshots = context.outputs_of("extract", ExtractOutputs).snapshots
-    channels = places.channels(snapshots)
-    for name, directory in channels.items():
-        place_snapshot(context, snapshots[name], directory)
-    return channels
+    place_snapshots(context, snapshots, places.data)
+    return places.channels(snapshots)
 
 
 def _metrics(context: StageContext) -> dict[str, float]:

@@ -44,6 +44,7 @@ def main() -> None:
         ("stage", "run one stage"),
         ("shell", "open a shell where training starts; or run what is after --"),
         ("inspect", "print what a project is found to be, as one line of JSON"),
+        ("profile", "print a suite that a snapshot meets, as one line of JSON"),
     ):
         asked = verbs.add_parser(verb, help=what)
         asked.add_argument("--input", type=Path, required=True, help="directory with request.json and secrets.json")
@@ -55,6 +56,8 @@ def main() -> None:
         code = run_shell(arguments.input, arguments.work, command)
     elif arguments.verb == "inspect":
         code = run_inspection(arguments.input, arguments.work)
+    elif arguments.verb == "profile":
+        code = run_profile(arguments.input, arguments.work)
     else:
         code = run_stage(arguments.input, arguments.work)
     with suppress(BrokenPipeError):
@@ -104,8 +107,7 @@ def run_stage(input_dir: Path, work_dir: Path) -> ExitCode:
         code = _deliver(context, started_at, outputs, failure)
     except SystemPackagesNeeded as needed:
         code = _ask_for(context, needed.packages)
-    with isolation.as_root():
-        shutil.rmtree(work_dir, ignore_errors=True)
+    _clear(context)
     return code
 
 
@@ -128,8 +130,7 @@ def run_shell(input_dir: Path, work_dir: Path, command: list[str]) -> int:
         try:
             return open_shell(context, command)
         finally:
-            with context.isolation.as_root():
-                shutil.rmtree(work_dir, ignore_errors=True)
+            _clear(context)
     except VerbatimError as error:
         print(f"{Console.PREFIX}{error}", file=sys.stderr)
         return error.exit_code
@@ -154,6 +155,29 @@ def run_inspection(input_dir: Path, work_dir: Path) -> ExitCode:
     return ExitCode.OK
 
 
+def run_profile(input_dir: Path, work_dir: Path) -> ExitCode:
+    """Print a suite that a snapshot meets, as one line of JSON; where none can be drafted, the fault.
+
+    Args:
+        input_dir: As of ``run_stage``; the request is the validate stage's, with one snapshot.
+        work_dir: As of ``run_stage``.
+    """
+    from verbatim_runner.profile import profile_snapshot
+
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        context = _open(input_dir, work_dir, Store)
+        try:
+            draft = profile_snapshot(context)
+        finally:
+            _clear(context)
+    except VerbatimError as error:
+        print(StageError.of(error).canonical().decode())
+        return error.exit_code
+    print(draft.canonical().decode())
+    return ExitCode.OK
+
+
 def _open(input_dir: Path, work_dir: Path, store_type: type[Store]) -> StageContext:
     """Return the context of what is no try of a stage: nothing of it is logged into the store."""
     request, secrets = _receive(input_dir)
@@ -161,6 +185,14 @@ def _open(input_dir: Path, work_dir: Path, store_type: type[Store]) -> StageCont
     isolation = _isolate(request, store)
     isolation.make_directory(work_dir)
     return StageContext(request, secrets, store, Console(), isolation, work_dir)
+
+
+def _clear(context: StageContext) -> None:
+    """Remove what the stage worked in; what cannot be removed of the cache, a later stage removes."""
+    with suppress(OSError):
+        context.closing.close()
+    with context.isolation.as_root():
+        shutil.rmtree(context.work_dir, ignore_errors=True)
 
 
 def _receive(input_dir: Path) -> tuple[StageRequest, StageSecrets]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -38,6 +39,8 @@ class StageContext:
         isolation: As whom the user's code and installs run.
         work_dir: An empty directory, gone after the stage.
         warnings: What the user should know although the stage goes on; becomes the result's.
+        own_directories: Besides ``work_dir``, the ones that are this stage's alone and gone after it.
+        closing: What is closed when the stage has ended, however it did.
     """
 
     request: StageRequest
@@ -47,6 +50,8 @@ class StageContext:
     isolation: Isolation
     work_dir: Path
     warnings: list[str] = field(default_factory=list)
+    own_directories: list[Path] = field(default_factory=list)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     @property
     def cache_dir(self) -> Path:

@@ -60,8 +60,9 @@ def lies_within(path: Path, work: Path) -> bool:
 
 
 def belongs_to_run(context: StageContext, path: Path) -> bool:
-    """Return whether a path, all links followed, lies in the work directory or, in a container, in its ``/tmp``."""
-    return any(lies_within(path, root) for root in (context.work_dir, *system_temporary(context)))
+    """Return whether a path, all links followed, lies in the run's own directories or, in a container, its ``/tmp``."""
+    own = (context.work_dir, *context.own_directories, *system_temporary(context))
+    return any(lies_within(path, root) for root in own)
 
 
 def system_temporary(context: StageContext) -> tuple[Path, ...]:

@@ -69,7 +69,7 @@ class Places:
         if not isolation.switches:
             return
         with isolation.as_root():
-            for top in self.writable:
+            for top in (*self.writable, self.data.resolve()):  # data may be a link to the host's cache
                 for folder, _, _ in os.walk(top):
                     os.chown(folder, TRAINER_UID, TRAINER_UID)
 

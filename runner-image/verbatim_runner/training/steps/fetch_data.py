@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verbatim.stage import ExtractOutputs
-from verbatim_runner.sources.workspace import place_snapshot
+from verbatim_runner.sources.workspace import place_snapshots
 
 if TYPE_CHECKING:
     from verbatim_runner.training.state import Training
@@ -17,8 +17,7 @@ def fetch_data(training: Training) -> None:
     if not context.request.spec.data:
         return
     snapshots = context.outputs_of("extract", ExtractOutputs).snapshots
+    place_snapshots(context, snapshots, training.places.data)
     training.channels = training.places.channels(snapshots)
-    for channel, directory in training.channels.items():
-        snapshot = snapshots[channel]
-        place_snapshot(context, snapshot, directory)
+    for channel, snapshot in sorted(snapshots.items()):
         context.console.say(f"data: {channel}, {snapshot.files} files, {snapshot.bytes} bytes")
