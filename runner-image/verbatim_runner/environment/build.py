@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from verbatim_runner.environment.bound import building, hold, keep_within_limit, record_of, size_of
 from verbatim_runner.environment.bytecode import compile_modules
 from verbatim_runner.environment.cpu_builds import as_installed, install_options
 from verbatim_runner.environment.interpreters import Interpreter, find_interpreter
@@ -74,17 +75,22 @@ def ensure_environment(context: StageContext, lock_digest: str, python: str) -> 
     interpreter = find_interpreter(context, python)
     lock = context.store.get_blob(lock_digest).decode()
     home = _home(context, lock_digest, interpreter)
-    record = home.with_suffix(".json")
-    if cached := record.exists():
-        return _describe(home, lock, interpreter, cached=cached)
-    with _only_one(context, home.with_suffix(".lock")):
-        cached = record.exists()
-        if not cached:
-            runs_code = _build(context, home, lock, interpreter)
-            made = {"lock_digest": lock_digest, **_made_for(interpreter), "ran_code_of_packages": runs_code}
-            with context.isolation.as_root():
-                record.write_text(json.dumps(made))
-    return _describe(home, lock, interpreter, cached=cached)
+    built = False
+    while not hold(context, home):
+        with building(context), _only_one(context, home.with_suffix(".lock")):
+            if not record_of(home).exists():
+                _build_and_record(context, home, lock_digest, lock, interpreter)
+                built = True
+    if built:
+        keep_within_limit(context)
+    return _describe(home, lock, interpreter, cached=not built)
+
+
+def _build_and_record(context: StageContext, home: Path, lock_digest: str, lock: str, interpreter: Interpreter) -> None:
+    runs_code = _build(context, home, lock, interpreter)
+    made = {"lock_digest": lock_digest, **_made_for(interpreter), "ran_code_of_packages": runs_code}
+    with context.isolation.as_root():
+        record_of(home).write_text(json.dumps({**made, "bytes": size_of(home)}))
 
 
 def _home(context: StageContext, lock_digest: str, interpreter: Interpreter) -> Path:
