@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from verbatim.snapshot import Quarantine
 from verbatim.stage import StageResult, ValidateOutputs
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ def validate(ground: Ground, write_tree):
     """Extract a channel from files and judge it by a suite."""
 
     def call(
-        suite: object, files: dict[str, str], *, path: str = "expectations/train.json", try_number: int = 1
+        suite: object,
+        files: dict[str, str],
+        *,
+        path: str = "expectations/train.json",
+        severity: str = "fail",
+        try_number: int = 1,
     ) -> StageResult:
         text = suite if isinstance(suite, str) else json.dumps(suite)
         code = ground.store_directory(write_tree({"expectations/train.json": text}))
-        conf = {"data": {"train": {"file": {"uri": f"file://{write_tree(files)}/"}}}, "validation": {"train": path}}
+        asked = {"suite": path, "severity": severity}
+        conf = {"data": {"train": {"file": {"uri": f"file://{write_tree(files)}/"}}}, "validation": {"train": asked}}
         extracted = ground.run(ground.request("extract", conf, code, try_number=try_number))
         inputs = {"extract": extracted}
         return ground.run(ground.request("validate", conf, code, inputs=inputs, try_number=try_number))
@@ -139,6 +146,104 @@ def test_a_file_that_cannot_be_read_is_the_users_fault(validate, name, content):
     result = validate(SUITE, {name: content})
     assert (result.error.kind, result.error.field) == ("user", "validation.train")
     assert name in result.error.message
+
+
+def test_the_failure_names_expectation_column_value_and_rows(validate, ground):
+    between = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "age", "min_value": 0}}
+    result = validate(suite_of(between), {"a.csv": "id,name,age\n1,Ada,36\n2,Bob,-1\n3,<i>Eve</i>,-2\n"})
+    failed = result.outputs.results["train"].failed[0]
+    assert failed.rows[0] == {"row": 2, "age": -1, "id": 2, "name": "Bob"}
+    lines = result.error.message.splitlines()
+    assert lines[:3] == [
+        "the channel train does not meet 1 of 1 expectations:",
+        "  - expect_column_values_to_be_between on age: observed 2 of 3 values, such as [-1, -2]",
+        '      {"row": 2, "age": -1, "id": 2, "name": "Bob"}',
+    ]
+    page = ground.store.get_blob(result.outputs.results["train"].data_docs.sha256).decode()
+    assert "2 of 3 values do not meet it, 66.7 %" in page
+    assert "&lt;i&gt;Eve&lt;/i&gt;" in page
+    assert "<i>" not in page
+
+
+def test_failed_expectations_are_told_in_the_suites_order(validate):
+    kinds = [
+        "expect_column_values_to_be_between",
+        "expect_column_max_to_be_between",
+        "expect_column_values_to_be_in_set",
+    ]
+    bounds = [{"max_value": 0}, {"max_value": 0}, {"value_set": [0]}]
+    suite = suite_of(
+        *({"type": kind, "kwargs": {"column": "x", **bound}} for kind, bound in zip(kinds, bounds, strict=True))
+    )
+    result = validate(suite, {"a.csv": "x\n1\n"})
+    assert [failed.expectation for failed in result.outputs.results["train"].failed] == kinds
+
+
+def test_a_suite_that_only_warns_lets_the_run_go_on(validate, ground):
+    for number in (1, 2):
+        result = validate(SUITE, {"a.csv": "x,y\n1,2\n,3\n"}, severity="warn", try_number=number)
+        assert result.state == "succeeded"
+        judged = result.outputs.results["train"]
+        assert (judged.passed, judged.reused, judged.failed[0].severity) == (True, number == 2, "warn")
+        assert "expect_column_values_to_not_be_null on x: observed 1 of 2 values" in result.warnings[0]
+    assert ground.store.keys("indexes/quarantine") == []
+    assert "warning" in ground.store.get_blob(judged.data_docs.sha256).decode()
+
+
+@pytest.mark.parametrize("own", ["warning", "info"])
+def test_an_expectation_may_be_of_less_weight_than_its_suite(validate, own):
+    mild, hard = (
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "max_value": 2}} for _ in range(2)
+    )
+    mild["severity"] = own
+    result = validate(suite_of(mild), {"a.csv": "x\n1\n3\n"})
+    assert (result.state, result.outputs.results["train"].failed[0].severity) == ("succeeded", "warn")
+    both = validate(suite_of(mild, hard), {"a.csv": "x\n1\n3\n"}, try_number=2)
+    assert [failed.severity for failed in both.outputs.results["train"].failed] == ["fail", "warn"]
+    assert "1 of 2 expectations" in both.error.message
+
+
+def quarantine_in(ground: Ground) -> Quarantine:
+    (key,) = ground.store.keys("indexes/quarantine")
+    return ground.store.read(key, Quarantine)
+
+
+def test_a_snapshot_that_fails_is_in_quarantine_until_it_meets_its_suite(validate, ground):
+    files = {"a.csv": "x,y\n,2\n3,4\n"}
+    result = validate(SUITE, files)
+    note = quarantine_in(ground)
+    assert (note.suite, note.channel, note.run_id) == ("expectations/train.json", "train", result.run_id)
+    assert (note.failed, note.lifted_by) == (("expect_column_values_to_not_be_null on x",), None)
+
+    validate(SUITE, files, severity="warn", try_number=2)
+    assert quarantine_in(ground).lifted_by is None
+
+    milder = suite_of(*SUITE["expectations"][1:])
+    assert validate(milder, files, try_number=3).state == "succeeded"
+    assert quarantine_in(ground).lifted_by == result.run_id
+
+
+def test_a_suite_of_the_platforms_configuration_needs_no_code(ground, write_tree):
+    suite = ground.store.put_bytes(json.dumps(SUITE).encode(), "train.json")
+    lake = write_tree({"a.csv": "x\n1\n2\n"})
+    conf = {
+        "data": {"train": {"file": {"uri": f"file://{lake}/"}}},
+        "validation": {"train": {"suite": "train.json", "location": "config"}},
+    }
+    extracted = ground.run(ground.request("extract", conf))
+    request = ground.request("validate", conf, inputs={"extract": extracted})
+    pinned = {"train": request.spec.validation["train"].model_copy(update={"content": suite.sha256})}
+    spec = request.spec.model_copy(update={"validation": pinned})
+    result = ground.run(request.model_copy(update={"spec": spec}))
+    assert (result.state, result.outputs.results["train"].evaluated) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize("kind", ["unexpected_rows_expectation", "expect_column_values_to_match_like_pattern"])
+def test_an_expectation_for_databases_is_refused_and_not_passed_over(validate, kind):
+    arguments = {"unexpected_rows_query": "SELECT 1"} if kind.startswith("un") else {"column": "x", "like_pattern": "%"}
+    result = validate(suite_of({"type": kind, "kwargs": arguments}), {"a.csv": "x\n1\n"})
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+    assert f"({kind}) is for databases" in result.error.message
 
 
 def test_validation_touches_no_network():
