@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +11,13 @@ import pytest
 from verbatim.errors import ContractError, NotFound, PlatformFault
 from verbatim.metrics import MetricPoint
 from verbatim.stage import S3Credentials
-from verbatim.store import LiveReader, LiveWriter, Store, layout
+from verbatim.store import LiveReader, LiveWriter, Store, layout, open_object_store
 from verbatim.store.live import SEGMENT_BYTES
 from verbatim.store.store import CHUNK_BYTES, MAX_PARTS, PART_BYTES, part_size
+from verbatim.store.transfer import Download, Truncated
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from conftest import S3Server
 
 POINT = MetricPoint(name="loss", value=0.5, time=1.0, source="text")
 OTHER = POINT.model_copy(update={"value": 0.6})
@@ -80,6 +83,53 @@ def test_a_file_that_changes_while_it_is_stored_leaves_no_blob(
     with pytest.raises(PlatformFault, match="growing changed"):
         store.put_file(path)
     assert store.keys("blobs") == []
+
+
+def test_a_finished_file_is_taken_and_gone(store: Store, tmp_path: Path) -> None:
+    content = b"data" * CHUNK_BYTES
+    digest = hashlib.sha256(content).hexdigest()
+    for name in ("first", "again"):
+        (tmp_path / name).write_bytes(content)
+        ref = store.take_file(tmp_path / name, f"data/{name}", digest)
+        assert (ref.path, ref.size, ref.sha256) == (f"data/{name}", len(content), digest)
+        assert not (tmp_path / name).exists()
+    assert store.keys("blobs") == [layout.blob(digest)]
+    store.fetch_blob(digest, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == content
+
+
+def test_a_local_store_takes_a_file_of_its_file_system_without_copying_it(tmp_path: Path) -> None:
+    store = Store(f"file://{tmp_path}/store")
+    (tmp_path / "data").write_bytes(b"x")
+    inode = (tmp_path / "data").stat().st_ino
+    digest = hashlib.sha256(b"x").hexdigest()
+    store.take_file(tmp_path / "data", "data", digest)
+    assert (tmp_path / "store" / layout.blob(digest)).stat().st_ino == inode
+
+
+def test_a_local_store_takes_a_file_of_another_file_system_too(tmp_path: Path) -> None:
+    store = Store(f"file://{tmp_path}/store")
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", delete=False) as file:
+        file.write(b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    store.take_file(Path(file.name), "data", digest)
+    assert not Path(file.name).exists()
+    assert store.get_blob(digest) == b"x"
+    assert store.keys("blobs") == [layout.blob(digest)]
+
+
+@pytest.mark.s3
+def test_an_object_that_is_shorter_than_it_was_is_not_written_as_if_it_were_whole(
+    s3_server: S3Server, tmp_path: Path
+) -> None:
+    name = s3_server.make_bucket("short-objects").removeprefix("s3://")
+    s3_server.client().put_object(Bucket=name, Key="a", Body=b"x" * 10)
+    credentials = S3Credentials(
+        access_key_id=s3_server.access_key, secret_access_key=s3_server.secret_key, endpoint_url=s3_server.endpoint_url
+    )
+    download = Download(open_object_store(f"s3://{name}", credentials))
+    with (tmp_path / "a").open("wb") as out, pytest.raises(Truncated, match="10 bytes came instead of 11"):
+        download.write("a", 11, out.fileno(), [])
 
 
 def test_a_damaged_blob_never_appears_at_its_path(store: Store, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ CHUNK_BYTES = 4 * 1024 * 1024
 PART_BYTES = 8 * 1024 * 1024
 MAX_PARTS = 10_000
 """Of one upload to S3."""
+_FAILED = (BaseError, FileNotFoundError)
+"""The second is obstore's for a bucket that is not there."""
 
 
 class Store:
@@ -110,7 +112,7 @@ class Store:
             obstore.put(self._objects, layout.blob(digest), content, mode="create")
         except AlreadyExistsError:
             pass
-        except BaseError as error:
+        except _FAILED as error:
             raise self._fault(error) from None
         return FileRef(path=name, size=len(content), sha256=digest)
 
@@ -170,7 +172,7 @@ class Store:
         except AlreadyExistsError:
             if self._get(key) != content:
                 raise PlatformFault(f"{key} is there already, with another content; it is never rewritten") from None
-        except BaseError as error:
+        except _FAILED as error:
             raise self._fault(error) from None
 
     def overwrite(self, key: str, content: bytes) -> None:
@@ -216,7 +218,7 @@ class Store:
     def _put(self, key: str, content: object, part_bytes: int = PART_BYTES) -> None:
         try:
             obstore.put(self._objects, key, content, chunk_size=part_bytes)  # type: ignore[arg-type]
-        except BaseError as error:
+        except _FAILED as error:
             raise self._fault(error) from None
 
     def _get(self, key: str) -> bytes:
