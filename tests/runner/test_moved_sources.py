@@ -80,8 +80,8 @@ def test_what_came_after_the_moment_changes_nothing(lake: Lake):
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (lambda lake: (lake.directory / "a.csv").unlink(), "1 is gone: a.csv"),
-    (lambda lake: lake.write("a.csv", "x\n7\n8\n", now()), "1 is gone: a.csv"),
+    (lambda lake: (lake.directory / "a.csv").unlink(), "1 is gone or overwritten since: a.csv"),
+    (lambda lake: lake.write("a.csv", "x\n7\n8\n", now()), "1 is gone or overwritten since: a.csv"),
     (lambda lake: lake.write("a.csv", "x\n7\n8\n"), "1 is replaced: a.csv (4 bytes"),
     (lambda lake: lake.write("late.csv", "x\n3\n"), "1 is new: late.csv"),
     (lambda lake: [lake.write(f"{n}.csv", "x\n") for n in range(8)], "8 are new: 0.csv, 1.csv, 2.csv, 3.csv, 4.csv and 3 more"),
@@ -114,7 +114,7 @@ def test_a_file_that_is_known_to_have_been_there_as_of_an_earlier_moment_is_miss
     lake.write("a.csv", "x\n7\n8\n", now())
     result = lake.extract(AS_OF - timedelta(days=1))
     assert result.error.kind == "user"
-    assert "1 is gone: a.csv" in result.error.message
+    assert "1 is gone or overwritten since: a.csv" in result.error.message
     result = lake.extract(EARLIER - timedelta(days=1))
     assert "newer than the run's as_of" in result.error.message
 
@@ -136,9 +136,11 @@ def test_a_stored_snapshot_is_used_and_says_how_the_source_has_moved(lake: Lake)
     assert (snapshot_of(still).reused, snapshot_of(still).moved, still.warnings) == (True, None, ())
     (lake.directory / "a.csv").unlink()
     moved = lake.extract(stored=first.document)
-    assert snapshot_of(moved).moved == "1 is gone: a.csv"
+    assert snapshot_of(moved).moved == "1 is gone or overwritten since: a.csv"
     assert (snapshot_of(moved).digest, snapshot_of(moved).document) == (first.digest, first.document)
-    assert moved.warnings == ("train: the source has moved: 1 is gone: a.csv; the stored snapshot is used",)
+    assert moved.warnings == (
+        "train: the source has moved: 1 is gone or overwritten since: a.csv; the stored snapshot is used",
+    )
 
 
 def test_a_stored_snapshot_is_used_where_the_source_does_not_answer(lake: Lake):

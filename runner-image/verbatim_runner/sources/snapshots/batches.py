@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 64 * 1024
-BATCH_BYTES = 64 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 """Of a column chunk at once; else all of it is read."""
 

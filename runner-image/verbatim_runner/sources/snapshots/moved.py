@@ -38,7 +38,7 @@ def objects_difference(then: Sequence[SourceObject], now: Sequence[SourceObject]
         for path, item in before.items()
         if path in after and not _same(item, after[path])
     ]
-    parts = [_listed(gone, "gone"), _listed(replaced, "replaced"), _listed(new, "new")]
+    parts = [_listed(gone, "gone or overwritten since"), _listed(replaced, "replaced"), _listed(new, "new")]
     return "; ".join(part for part in parts if part) or None
 
 
