@@ -12,7 +12,7 @@ import typer
 
 from verbatim.errors import VerbatimError
 from verbatim.exit_codes import ExitCode
-from verbatim_cli.commands import demo, inspect, lineage, models, platform, runs, shell, submit, trial, version
+from verbatim_cli.commands import demo, inspect, lineage, models, platform, profile, runs, shell, submit, trial, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "submit": submit.submit,
     "run": trial.run,
     "inspect": inspect.inspect,
+    "profile": profile.profile,
     "runs": runs.runs,
     "show": runs.show,
     "metrics": runs.metrics,
