@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import environment, metrics, overhead
+from bench import environment, metrics, overhead, s3, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,4 +15,6 @@ BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "overhead": overhead.measure,
     "metrics": metrics.measure,
     "environment": environment.measure,
+    "validation": validation.measure,
+    "s3": s3.measure,
 }
