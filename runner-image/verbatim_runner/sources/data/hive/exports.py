@@ -54,12 +54,11 @@ class ExportDirectory:
                 self._delete()
 
     def bring(self, target: Path) -> list[Path]:
-        """Copy the server's files to a new directory, in the order of their names.
+        """Copy the server's files to an empty directory, in the order of their names.
 
         Raises:
             PlatformFault: They cannot be read.
         """
-        target.mkdir(parents=True)
         store = open_object_store(self.uri, self._credentials)
         paths: list[Path] = []
         try:

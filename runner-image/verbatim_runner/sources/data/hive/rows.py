@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from thrift.Thrift import TException
@@ -26,6 +27,7 @@ ANSWER_BYTES = 8 << 20
 IN_FLIGHT = 2
 WAITING = 2
 END_S = 10.0
+PROGRESS_INTERVAL_S = 2.0
 
 
 def read_rows(session: HiveSession, operation: Any) -> Iterator[FetchResponse]:
@@ -61,7 +63,7 @@ class _Reader(threading.Thread):
         """Yield every answer that has rows."""
         expected = None
         while True:
-            answer = self._came.get()
+            answer = self._next()
             if isinstance(answer, Exception):
                 raise answer
             if not answer.rows:
@@ -71,6 +73,14 @@ class _Reader(threading.Thread):
                 raise PlatformFault(message)
             expected = answer.start_row + answer.rows
             yield answer
+
+    def _next(self) -> FetchResponse | Exception:
+        started = time.monotonic()
+        while True:
+            try:
+                return self._came.get(timeout=PROGRESS_INTERVAL_S)
+            except queue.Empty:
+                self._session.say(f"the server prepares rows for {time.monotonic() - started:.0f} s")
 
     def end(self) -> None:
         """Wait until the connection is free, or closed."""

@@ -57,6 +57,7 @@ class HiveSession:
     Attributes:
         name: As given.
         field: The conf field of the query.
+        say: As given.
         is_spark: Whether the server is Spark's.
     """
 
@@ -66,7 +67,7 @@ class HiveSession:
         self._connection_field = f"data.{channel}.hive.connection"
         self._login = login
         self._address = Address.of(login, field=self._connection_field)
-        self._say = say
+        self.say = say
         self._secrets = [
             secret.get_secret_value() for secret in (login.password,) if secret and secret.get_secret_value()
         ]
@@ -169,7 +170,7 @@ class HiveSession:
             now = time.monotonic()
             if now - said >= PROGRESS_INTERVAL_S:
                 said = now
-                self._say(f"{doing} runs on the server for {now - started:.0f} s{_share(answer)}")
+                self.say(f"{doing} runs on the server for {now - started:.0f} s{_share(answer)}")
 
     def _call(self, name: str, request: Any) -> Any:
         """Call the server.

@@ -7,6 +7,8 @@ again after the last row. A connection that is lost starts the query anew once; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from verbatim.channels import HiveSource
@@ -23,7 +25,6 @@ from verbatim_runner.sources.data.hive.transport import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from typing import TypeVar
 
     import pyarrow as pa
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
 
     T = TypeVar("T")
-
-ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
@@ -75,29 +74,29 @@ class HiveData:
         if source.mode == "server" and not self._export:
             raise PlatformFault(f"the channel {channel} was pinned without a place for the server's export")
         self._table: _Table | None = None
+        self._exports = 0
 
     def state(self) -> SourceState:
         """Return the number of rows and a sum over them, which the server makes of the whole result."""
-        return self._attempt(lambda _: self._state())
+        return self._attempt(self._state)
 
     def fetch(self, state: SourceState, sink: DataSink) -> None:
         """Read the rows over the connection, or let the server write them as Parquet.
 
         Raises:
             UserFault: The query does not give the state's rows any more.
-            PlatformFault: The connection was lost twice, or not all rows came.
+            PlatformFault: The connection was lost twice, or the server failed.
         """
         read = self._read_export if self._export else self._read
-        self._attempt(lambda attempt: read(state, sink, attempt))
+        self._attempt(lambda: read(state, sink))
 
-    def _attempt(self, work: Callable[[int], T]) -> T:
+    def _attempt(self, work: Callable[[], T]) -> T:
         """Do something that a lost connection is no end of."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return work(attempt)
-            except ConnectionLost as lost:
-                self._say(f"{lost.message}; it is tried once more, from the start")
-        return work(ATTEMPTS)
+        try:
+            return work()
+        except ConnectionLost as lost:
+            self._say(f"{lost.message}; it is tried once more, from the start")
+        return work()
 
     def _session(self) -> HiveSession:
         return HiveSession(self._login, self.name, channel=self._channel, say=self._say)
@@ -135,7 +134,7 @@ class HiveData:
             batches = [batch_of(answer, schema, field=self.field) for answer in read_rows(session, operation)]
         return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
-    def _read(self, state: SourceState, sink: DataSink, _attempt: int) -> None:
+    def _read(self, state: SourceState, sink: DataSink) -> None:
         table = self._known()
         with self._session() as session, sink.take_table(table.schema, table.source_types) as take:
             taken = 0
@@ -145,19 +144,21 @@ class HiveData:
                     taken += answer.rows
             self._check(session, table, state, taken)
 
-    def _read_export(self, state: SourceState, sink: DataSink, attempt: int) -> None:
+    def _read_export(self, state: SourceState, sink: DataSink) -> None:
         assert self._export is not None
         request, table = self._context.request, self._known()
-        name = f"{request.run_id}/{self._channel}/{request.try_number}-{attempt}"
+        self._exports += 1
+        name = f"{request.run_id}/{self._channel}/{request.try_number}-{self._exports}"
         connection = self._export.connection
         credentials = self._context.credentials(connection) if connection else None
         directory = ExportDirectory(self._export.uri, name, credentials, field=self.field)
         with self._session() as session, directory.kept():
             with session.run(statements.export(self._statement, directory.uri), "the export"):
                 pass
-            paths = directory.bring(self._context.work_dir / "exports" / name)
-            self._check(session, table, state, _count_rows(paths))
-        _give(paths, table, sink)
+            with TemporaryDirectory(dir=self._context.work_dir, prefix="export-") as target:
+                paths = directory.bring(Path(target))
+                self._check(session, table, state, _count_rows(paths))
+                _give(paths, table, sink)
 
     def _known(self) -> _Table:
         if self._table is None:
@@ -165,22 +166,17 @@ class HiveData:
         return self._table
 
     def _check(self, session: HiveSession, table: _Table, state: SourceState, taken: int) -> None:
-        """Check that what came is the state that was told before, and still is.
+        """Check that what came is still the state that was told before. How many rows came, the taker judges.
 
         Raises:
-            UserFault: The query gives other rows now.
-            PlatformFault: It gives the same, and not all of them came.
+            UserFault: The query gives other rows now, as many as before.
         """
-        now = self._count(session, table)
-        if now != state:
-            difference = f"{state.rows} rows before, {now.rows} after" if state.rows != now.rows else "as many rows"
+        if taken == state.rows and self._count(session, table) != state:
             raise UserFault(
-                f"the query gave other rows after it was read than before ({difference}). Read what does not change "
-                "any more, such as rows up to {{ as_of }}, and use no rand() and no LIMIT without an ORDER BY",
+                "the query gave other rows after it was read than before, as many. Read what does not change any more, "
+                "such as rows up to {{ as_of }}, and use no rand() and no LIMIT without an ORDER BY",
                 field=self.field,
             )
-        if taken != state.rows:
-            raise PlatformFault(f"{self.name} gave {taken} rows instead of {state.rows}", field=self.field)
 
     def _say(self, text: str) -> None:
         self._context.console.say(f"{self._channel}: {text}")
