@@ -160,6 +160,9 @@ def test_a_snapshot_in_quarantine_is_not_used_again(ground, write_tree, capfd):
     again = snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=2)))
     assert (again.reused, again.digest) == (False, first.digest)
     assert "did not meet train.json in the run churn-1" in capfd.readouterr().out
+    lifted = note.model_copy(update={"lifted_by": "churn-2"})
+    ground.store.overwrite(layout.quarantine(first.digest), lifted.canonical())
+    assert snapshot_of(ground.run(ground.request("extract", file_conf(lake), try_number=3))).reused
 
 
 def test_a_full_disk_is_the_platforms_fault_and_leaves_nothing(ground, write_tree):
