@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.network import FIND_LINKS, INDEXES, PROXIES
 from verbatim.paths import SCHEME, local_path
-from verbatim.pin import local_destination, local_paths
+from verbatim.pin import local_outputs, local_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,9 +142,7 @@ def _mounts(request: StageRequest, settings: PlatformSettings) -> list[Mount]:
         mounts.append(Mount(STORE, str(local_path(settings.store_url))))
     if request.stage in _READS_LOCAL_PATHS:
         mounts += [Mount(str(path), str(path), read_only=True) for path in local_paths(request.spec)]
-    destination = local_destination(request.spec)
-    if request.stage == "register" and destination:
-        mounts.append(Mount(str(destination), str(destination)))
+    mounts += [Mount(str(path), str(path)) for path in local_outputs(request.spec, request.stage)]
     if bundle := os.environ.get("VERBATIM_CA_BUNDLE"):
         mounts.append(Mount(CA_BUNDLE, bundle, read_only=True))
     return mounts

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from verbatim.connections import ReadConnection
     from verbatim.settings import PlatformSettings
-    from verbatim.stage import EngineName
+    from verbatim.stage import EngineName, StageName
     from verbatim.store import Store
     from verbatim.templates import Values
 
@@ -149,10 +149,14 @@ def local_paths(spec: RunSpec) -> tuple[Path, ...]:
     return tuple(sorted({local_path(uri) for uri in named}))
 
 
-def local_destination(spec: RunSpec) -> Path | None:
-    """Return the directory of the platform's machine that a run's model is also put in, if one is named."""
-    destination = spec.model.destination if spec.model else None
-    return local_path(destination) if destination and destination.startswith(SCHEME) else None
+def local_outputs(spec: RunSpec, stage: StageName) -> tuple[Path, ...]:
+    """Return the directories of the platform's machine that a stage writes: destination and exports."""
+    named = []
+    if stage == "register" and spec.model and spec.model.destination:
+        named = [spec.model.destination]
+    if stage == "extract":
+        named = [channel.export.uri for channel in spec.data.values() if channel.export]
+    return tuple(sorted({local_path(uri) for uri in named if uri.startswith(SCHEME)}))
 
 
 def _pinned(pin: Callable[[], P], problems: list[Problem]) -> P | None:

@@ -13,7 +13,7 @@ from hostile import TEXTS, VALUES, replaced
 from verbatim.checkpoints import Checkpoints
 from verbatim.connections import Connection
 from verbatim.errors import RequestError
-from verbatim.pin import local_destination, local_paths, pin_request
+from verbatim.pin import local_outputs, local_paths, pin_request
 from verbatim.settings import PlatformSettings
 from verbatim.spec import Image, RunSpec
 from verbatim.store import Store, layout
@@ -183,7 +183,7 @@ def test_the_paths_that_a_run_needs_are_known(site: Site) -> None:
         model={"destination": f"file://{site.root}/models/churn/"},
     )
     assert local_paths(spec) == (site.repository, site.data)
-    assert local_destination(spec) == site.root / "models/churn"
+    assert local_outputs(spec, "register") == (site.root / "models/churn",)
 
 
 def test_code_may_lie_around_the_platforms_own_store_but_not_in_it(site: Site) -> None:
@@ -509,6 +509,9 @@ def test_a_server_may_write_results_only_where_the_platform_says(site: Site) -> 
     export = site.pin(data=asked).data["a"].export
     assert (export.uri, export.connection) == ("s3://lake/exports/", "s3_exports")
     assert site.pin(data={"a": hive("SELECT a FROM t WHERE ts < {{ as_of }}")}).data["a"].export is None
+    site.exports = {"uri": f"file://{site.root}/exports/"}
+    spec = site.pin(data=asked)
+    assert (local_outputs(spec, "extract"), local_outputs(spec, "register")) == ((site.root / "exports",), ())
 
 
 def test_a_query_is_bound_as_its_connections_database_reads_it(site: Site) -> None:

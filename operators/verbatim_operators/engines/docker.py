@@ -25,7 +25,7 @@ from verbatim.container import (
     pack_input,
     stage_container,
 )
-from verbatim.pin import local_destination
+from verbatim.pin import local_outputs
 from verbatim.spec import Image
 from verbatim_operators.engines.base import Engine, Launch, OnLine, Outcome
 from verbatim_operators.engines.daemon import (
@@ -116,8 +116,8 @@ class DockerEngine(Engine):
 
     def _create(self, launch: Launch, on_line: OnLine) -> str:
         request = launch.request
-        if request.stage == "register" and (destination := local_destination(request.spec)):
-            destination.mkdir(parents=True, exist_ok=True)
+        for directory in local_outputs(request.spec, request.stage):
+            directory.mkdir(parents=True, exist_ok=True)
         image = request.spec.image
         with image_faults(f"{image.reference} ({image.digest})"), resource_faults(request.spec.resources):
             return create(
