@@ -15,7 +15,8 @@ def run(context: StageContext) -> ExtractOutputs:
     """Take the snapshot of every channel, in the order of their names.
 
     Raises:
-        UserFault: A channel's source is not there, is empty as of the run's moment, or changed while it was read.
+        UserFault: A channel's source is not there, is empty as of the run's moment, changed while it was read, or
+            does not hold any more what it held as of the same moment.
     """
     channels = sorted(context.request.spec.data.items())
     return ExtractOutputs(snapshots={name: take_snapshot(context, name, pinned) for name, pinned in channels})
