@@ -32,6 +32,7 @@ def start(verbatim: Commands, tmp_path_factory: pytest.TempPathFactory) -> Start
                 "experiment": "churn",
                 "data": {"train": {"file": {"uri": f"file://{root}/lake/"}}},
                 "validation": {"train": SUITE},
+                "model": None,
             }),
         }.items():  # fmt: skip
             (root / name).parent.mkdir(parents=True, exist_ok=True)
