@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from verbatim_runner.validation import judgement, table
+from verbatim.errors import UserFault
+from verbatim_runner.validation import judgement, reductions, table, text_files
 from verbatim_runner.validation.judge import raised
 from verbatim_runner.validation.judgement import Judgement, judge_files
 from verbatim_runner.validation.large import ROW_BY_ROW
@@ -182,3 +183,95 @@ def test_parts_say_the_same_as_one_frame(judge, everything_is_large):
     assert len(once.results) == len(parts.results) == len(ALL)
     different = [(told(one), told(other)) for one, other in zip(once.results, parts.results, strict=True)]
     assert [pair for pair in different if pair[0] != pair[1]] == []
+
+
+def test_rows_that_do_not_meet_an_expectation_are_numbered_through_all_parts(judge, everything_is_large):
+    everything_is_large()
+    files = {"a.parquet": everything()[:300], "b.parquet": everything()[300:]}
+    (row,) = judge(files, on("expect_column_values_to_not_be_null", column="holes")).results[0]["result"][
+        "unexpected_rows"
+    ]
+    assert row == {"row": 322, "holes": None, "id": 321, "group": 6, "x": 5.0}
+    repeats = judge(files, on("expect_column_values_to_be_unique", column="code")).results[0]["result"][
+        "unexpected_rows"
+    ]
+    assert [(row["row"], row["code"]) for row in repeats] == [(4, "c3"), (401, "c3")]
+
+
+CSV = "id,word,seen,share\n" + "".join(
+    f"{n},{f'w{n}' if n > 120 else n},{'' if n == 99 else n},{n / 2}\n" for n in range(200)
+)
+JSONL = "".join(json.dumps({"id": n, "flag": n % 2 == 0, "tags": [n]} | ({"late": "x"} if n > 150 else {})) + "\n" for n in range(200))  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "types"), [
+    ({"a.csv": CSV}, {"id": "int64", "word": "str", "seen": "float64", "share": "float64"}),
+    ({"a.csv.gz": CSV, "b.csv": CSV}, {"id": "int64", "word": "str", "seen": "float64", "share": "float64"}),
+    ({"a.jsonl": JSONL}, {"id": "int64", "flag": "bool", "late": "str"}),
+])  # fmt: skip
+def test_text_files_are_typed_over_all_their_rows(judge, everything_is_large, monkeypatch, files, types):
+    everything_is_large()
+    monkeypatch.setattr(text_files, "PART_ROWS", 60)
+    typed = [on("expect_column_values_to_be_of_type", column=column, type_=kind) for column, kind in types.items()]
+    rows = 200 * len(files)
+    counted = on("expect_table_row_count_to_equal", value=rows)
+    judged = judge(
+        files, *typed, counted, on("expect_column_max_to_be_between", column="id", min_value=199, max_value=199)
+    )
+    assert [result["result"] for result in judged.results if not result["success"]] == []
+    assert judged.rows == rows
+
+
+def test_what_needs_more_memory_than_there_is_is_told_and_not_passed(judge, everything_is_large, monkeypatch):
+    everything_is_large()
+    monkeypatch.setattr(judgement, "columns_budget", lambda: 1000)
+    files = {"a.parquet": everything()}
+    with pytest.raises(
+        UserFault, match=r"expect_column_median_to_be_between on id needs all 500 rows.*resources.memory"
+    ):
+        judge(files, on("expect_column_median_to_be_between", column="id", min_value=0))
+    by_row = on("expect_column_values_to_be_between", column="id", min_value=0)
+    unique = on("expect_column_values_to_be_unique", column="id")
+    assert all(result["success"] for result in judge(files, by_row, unique).results)
+
+
+def test_repeats_beyond_count_are_found_by_their_hashes(judge, everything_is_large, monkeypatch):
+    files = {"a.parquet": everything()}
+    expectation = on("expect_column_values_to_be_unique", column="group", mostly=0.5)
+    once = judge(files, expectation).results[0]
+    everything_is_large()
+    monkeypatch.setattr(reductions, "MAX_CANDIDATES", 100)
+    assert told(judge(files, expectation).results[0]) == told(once)
+
+
+def test_files_whose_columns_do_not_fit_below_each_other_are_refused(judge, everything_is_large):
+    everything_is_large()
+    files = {"a.parquet": pa.table({"x": [1]}), "b.parquet": pa.table({"x": [[1]]})}
+    with pytest.raises(UserFault, match="do not fit below each other"):
+        judge(files, on("expect_column_to_exist", column="x"))
+
+
+def test_a_file_without_a_column_has_it_empty(judge, everything_is_large):
+    files = {"a.parquet": pa.table({"x": [1, 2]}), "b.parquet": pa.table({"y": ["a", "b", "c"]})}
+    suite = [on("expect_column_values_to_not_be_null", column=column) for column in ("x", "y")]
+    once = judge(files, *suite)
+    everything_is_large()
+    assert [told(result) for result in judge(files, *suite).results] == [told(result) for result in once.results]
+    assert [result["result"]["unexpected_count"] for result in once.results] == [3, 2]
+
+
+def test_an_empty_file_is_judged_as_one_frame_would_be(judge, everything_is_large):
+    files = {"a.parquet": everything()[:0]}
+    suite = [on("expect_column_values_to_not_be_null", column="id"), on("expect_column_values_to_be_unique", column="id"), on("expect_column_max_to_be_between", column="id", max_value=1), on("expect_table_row_count_to_equal", value=0)]  # fmt: skip
+    once = judge(files, *suite)
+    everything_is_large()
+    assert [result["success"] for result in judge(files, *suite).results] == [
+        result["success"] for result in once.results
+    ]
+
+
+def test_the_budget_of_columns_follows_the_containers_limit(tmp_path, monkeypatch):
+    for text, budget in (("2147483648\n", (2 * 2**30 - 600 * 2**20) // 4), ("1000", 0)):
+        (tmp_path / "memory.max").write_text(text)
+        monkeypatch.setattr(table, "_LIMITS", (tmp_path / "memory.max",))
+        assert table.columns_budget() == budget
