@@ -111,10 +111,12 @@ def _write_rows(path: Path, rows: int) -> Path:
 
 
 def _alone(data: Path) -> tuple[float, float]:
+    program = data.with_suffix(".py")
+    program.write_text(PEER)
     done = subprocess.run(
-        [sys.executable, "-c", PEER, str(data), json.dumps(SUITE)], capture_output=True, text=True, check=False
+        [sys.executable, program, str(data), json.dumps(SUITE)], capture_output=True, text=True, check=False
     )
-    if done.returncode:
+    if done.returncode or not done.stdout:
         raise BenchmarkError(f"the peer failed: {done.stderr[-500:]}")
     seconds, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak

@@ -246,7 +246,7 @@ def test_an_expectation_for_databases_is_refused_and_not_passed_over(validate, k
     assert f"({kind}) is for databases" in result.error.message
 
 
-def test_validation_touches_no_network():
+def test_validation_touches_no_network(tmp_path):
     script = """
 import sys
 def refuse(event, arguments):
@@ -258,6 +258,8 @@ from verbatim_runner.validation.judge import judge
 from verbatim_runner.validation.suite import build_suite
 suite = build_suite({"name": "s", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "x"}}]}, "s", field="f")
 assert judge(pandas.DataFrame({"x": [1]}), suite)[0]["success"] is True
+print("judged")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "judge.py").write_text(script)
+    done = subprocess.run([sys.executable, tmp_path / "judge.py"], capture_output=True, text=True, check=False)
+    assert done.stdout == "judged\n", done.stdout + done.stderr

@@ -49,8 +49,9 @@ def observed(result: Result) -> str:
     if values.get("observed_value") is not None:
         return json.dumps(values["observed_value"], ensure_ascii=False)
     if "unexpected_count" in values:
-        shown = json.dumps(values.get("partial_unexpected_list", [])[:_SHOWN_VALUES], ensure_ascii=False)
-        return f"{values['unexpected_count']} of {values.get('element_count', '?')} values, such as {shown}"
+        counted = f"{values['unexpected_count']} of {values.get('element_count', '?')} values"
+        some = values.get("partial_unexpected_list", [])[:_SHOWN_VALUES]
+        return f"{counted}, such as {json.dumps(some, ensure_ascii=False)}" if some else counted
     return "not met" if not result["success"] else ""
 
 
