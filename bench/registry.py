@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench import environment, metrics, overhead, s3, validation
+from bench import environment, hive, metrics, overhead, s3, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,4 +17,5 @@ BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "environment": environment.measure,
     "validation": validation.measure,
     "s3": s3.measure,
+    "hive": hive.measure,
 }
