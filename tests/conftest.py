@@ -25,7 +25,7 @@ import pytest
 if TYPE_CHECKING:
     import docker
 
-pytest_plugins = ["platform_fixture", "code_servers", "hive_server", "runner.stages_in_containers"]
+pytest_plugins = ["platform_fixture", "code_servers", "hive_server", "mysql_server", "runner.stages_in_containers"]
 
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 

@@ -1,7 +1,7 @@
 """Data from a SQL database: the rows of one query, through SQLAlchemy.
 
 State and rows are read in one read-only transaction, so that the one is the other's. What differs between databases
-(how to connect, what types columns have, a sum over rows) is a ``Dialect``: one function each, in ``sql_dialects``.
+(how to connect, what types columns have, a sum over rows) is a ``Dialect``: one module each, see ``sql_dialects``.
 """
 
 from __future__ import annotations
@@ -84,8 +84,12 @@ class SqlData:
                 for rows in self._batches(table):
                     taken += rows.num_rows
                     take(rows)
-                if taken != state.rows:
-                    raise PlatformFault(f"{self.name} gave {taken} rows instead of {state.rows}")
+                self._demand_rows(taken, state)
+        except BaseException:
+            self._dialect.abandon()
+            if not self._connection.closed:
+                self._connection.invalidate()
+            raise
         finally:
             self._close()
 
@@ -105,6 +109,10 @@ class SqlData:
                 yield batch
                 count = max(1, min(MAX_ROWS, 4 * count, len(rows) * BATCH_BYTES // max(batch.nbytes, 1)))
 
+    def _demand_rows(self, taken: int, state: SourceState) -> None:
+        if taken != state.rows:
+            raise PlatformFault(f"{self.name} gave {taken} rows instead of {state.rows}")
+
     @contextmanager
     def _faults(self) -> Iterator[None]:
         """Turn the database's errors into ours; what they hold of the connection's secrets is hidden."""
@@ -113,8 +121,9 @@ class SqlData:
         try:
             yield
         except SQLAlchemyError as error:
+            self._dialect.abandon()
             self._close()
-            raise fault_of(error, self.name, self._secrets, field=self.field) from None
+            raise fault_of(error, self._dialect, self.name, self._secrets, field=self.field) from None
 
 
 def _plain(value: BoundValue) -> object:
