@@ -244,6 +244,20 @@ def test_repeats_beyond_count_are_found_by_their_hashes(judge, everything_is_lar
     assert told(judge(files, expectation).results[0]) == told(once)
 
 
+def test_more_distinct_values_than_fit_in_memory_are_counted_by_their_hashes(judge, everything_is_large, monkeypatch):
+    files = {"a.parquet": everything()}
+    expectations = [
+        on("expect_column_unique_value_count_to_be_between", column=name, max_value=9) for name in ("code", "word")
+    ]
+    once = judge(files, *expectations)
+    everything_is_large()
+    monkeypatch.setattr(judgement, "columns_budget", lambda: 1000)
+    monkeypatch.setattr(reductions, "_MERGED_BYTES", 500)
+    assert [told(result) for result in judge(files, *expectations).results] == [told(result) for result in once.results]
+    with pytest.raises(UserFault, match="do not fit in the memory"):
+        judge(files, on("expect_column_distinct_values_to_be_in_set", column="code", value_set=["c1"]))
+
+
 def test_files_whose_columns_do_not_fit_below_each_other_are_refused(judge, everything_is_large):
     everything_is_large()
     files = {"a.parquet": pa.table({"x": [1]}), "b.parquet": pa.table({"x": [[1]]})}

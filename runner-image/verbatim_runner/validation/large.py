@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from verbatim.errors import UserFault
 from verbatim_runner.validation.judge import Result, judge, raised
 from verbatim_runner.validation.parts import join, with_counts
-from verbatim_runner.validation.reductions import Repeats, distinct, extremes, hashed
+from verbatim_runner.validation.reductions import Repeats, counted, distinct, extremes, hashed
 from verbatim_runner.validation.rows import shown_columns
 from verbatim_runner.validation.table import TooLarge
 
@@ -66,7 +66,7 @@ _REDUCED: dict[str, Callable[[Table, str], pd.DataFrame]] = {
     "expect_column_distinct_values_to_be_in_set": distinct,
     "expect_column_distinct_values_to_contain_set": distinct,
     "expect_column_distinct_values_to_equal_set": distinct,
-    "expect_column_unique_value_count_to_be_between": distinct,
+    "expect_column_unique_value_count_to_be_between": counted,
     "expect_column_proportion_of_non_null_values_to_be_between": hashed,
     "expect_column_proportion_of_unique_values_to_be_between": hashed,
 }

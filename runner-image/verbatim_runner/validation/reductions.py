@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from verbatim_runner.validation.table import TooLarge
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CANDIDATES = 500_000
 _SHOWN_REPEATS = 20
-_MERGED_VALUES = 2_000_000
+_MERGED_BYTES = 64 * 2**20
 
 
 def extremes(table: Table, column: str) -> pd.DataFrame:
@@ -43,11 +45,15 @@ def distinct(table: Table, column: str) -> pd.DataFrame:
     waiting = 0
     for part in table.parts([column]):
         found.append(part.drop_duplicates())
-        waiting += len(found[-1])
-        if waiting >= _MERGED_VALUES:
+        waiting += _bytes_of(found[-1])
+        if waiting >= _MERGED_BYTES:
             found, waiting = [pd.concat(found).drop_duplicates()], 0
-            table.weigh(int(found[0].memory_usage(index=False, deep=True).sum()))
+            table.weigh(_bytes_of(found[0]))
     return pd.concat(found).drop_duplicates()
+
+
+def _bytes_of(frame: pd.DataFrame) -> int:
+    return int(frame.memory_usage(index=False, deep=True).sum())
 
 
 def hashed(table: Table, column: str) -> pd.DataFrame:
@@ -65,6 +71,18 @@ def hashed(table: Table, column: str) -> pd.DataFrame:
         for part in table.parts([column])
     ]
     return pd.concat(parts).to_frame(column)
+
+
+def counted(table: Table, column: str) -> pd.DataFrame:
+    """Return each value once, or where those do not fit in memory their hashes: there are as many.
+
+    Raises:
+        TypeError: Values of this type cannot be told apart (lists).
+    """
+    try:
+        return distinct(table, column)
+    except TooLarge:
+        return hashed(table, column)
 
 
 class Repeats:
