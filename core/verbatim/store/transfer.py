@@ -117,7 +117,15 @@ class Download:
                 yield first
                 yield from self._parts(source, range(PART_BYTES, size, PART_BYTES), size)
                 return
-        yield from source.stream()
+        yield from self._stream(source)
+
+    def _stream(self, source: _Source) -> Iterator[memoryview]:
+        """Yield the whole content, each piece while the next is on its way."""
+        chunks = source.chunks()
+        following = self._pool.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = self._pool.submit(next, chunks, None)
+            yield chunk
 
     def _parts(self, source: _Source, starts: range, size: int) -> Iterator[memoryview]:
         """Yield parts in order while those after are on their way: one, and more where other objects leave room."""
@@ -151,7 +159,7 @@ class _Source:
             raise Truncated(f"{len(content)} bytes came instead of {end - start}")
         return content
 
-    def stream(self) -> Iterator[memoryview]:
+    def chunks(self) -> Iterator[memoryview]:
         """Yield the whole content."""
         for chunk in self._get(self._options).stream(min_chunk_size=CHUNK_BYTES):
             yield memoryview(chunk)
