@@ -224,6 +224,32 @@ class TestRefusals:
             lake.take("SELECT id, 1 / (id - 40000) AS x FROM range(60000)", mode="server")
         assert not list((lake.server.home / "exports").rglob("*"))
 
+    def test_an_error_in_the_midst_of_the_rows_is_the_querys(self, lake, table):
+        name = table("SELECT id FROM range(30000)")
+        source, context = lake.open(f"SELECT 1 / (id - 90000) AS x FROM {name}")
+        state = source.state()
+        lake.server.execute(f"INSERT INTO {name} VALUES (90000)")
+        with StoreSink(context, "train", source, None) as sink:
+            with pytest.raises(UserFault, match="DIVIDE_BY_ZERO"):
+                source.fetch(state, sink)
+            assert sink.files == ()
+
+    def test_a_stop_in_the_midst_of_the_rows_leaves_no_thread(self, lake):
+        source, _ = lake.open("SELECT id FROM range(300000)")
+
+        class Stopping:
+            @contextmanager
+            def take_table(self, schema, source_types):
+                yield self.stop
+
+            def stop(self, batch):
+                raise Stopped("stopped by SIGTERM")
+
+        state = source.state()
+        with pytest.raises(Stopped):
+            source.fetch(state, Stopping())
+        assert "hive-rows" not in {thread.name for thread in threading.enumerate()}
+
     def test_a_wrong_password_is_refused_and_not_told(self, lake):
         login = lake.server.login.model_copy(update={"password": type(lake.server.login.password)("Wr0ng-canary")})
         with pytest.raises(UserFault, match="refuses the login") as raised:
@@ -358,6 +384,12 @@ class TestConnections:
             "FAILED: HiveAccessControlException Permission denied: user [ada]",
         ),
         ("java.io.IOException: java.net.ConnectException: refused s3cr3t", None, PlatformFault, "refused ***"),
+        (
+            "[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012",
+            None,
+            UserFault,
+            "[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012",
+        ),
         (None, "08S01", PlatformFault, "the server does not say why"),
     ],
 )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _USER_STATES = ("0A", "21", "22", "28", "42", "46", "54", "56")
 """Classes of SQLSTATE that the query, its data or its rights are the reason of; Hive gives 42000 for most."""
+_STATED = re.compile(r"\bSQLSTATE: ([0-9A-Z]{5})")
+"""Where Spark says it of an error that comes among the rows."""
 _WRAPPING = re.compile(r"^(?:\*?[\w.$]*(?:Exception|Error|Throwable)\b:\s*|Error (?:running query|while \w+ \w+):\s*)+")
 _ERROR_CLASS = re.compile(r"\[[A-Z][A-Z0-9_.]+\] (?!org\.)")
 MAX_CHARS = 600
@@ -30,7 +32,8 @@ def fault_of(
         field: The conf field of the query.
     """
     told = f"{name} fails: {_meaning(message or 'the server does not say why', secrets)}"
-    if (sql_state or "").startswith(_USER_STATES):
+    stated = _STATED.search(message or "")
+    if (sql_state or (stated[1] if stated else "")).startswith(_USER_STATES):
         return UserFault(told, field=field)
     return PlatformFault(told, field=field)
 

@@ -94,7 +94,7 @@ class _Reader(threading.Thread):
             self._read()
         except (TException, OSError, EOFError, AttributeError, ValueError) as error:
             self._put(self._session.lost(error))
-        except PlatformFault as error:
+        except Exception as error:  # noqa: BLE001  (it is raised where the rows are awaited)
             self._put(error)
 
     def _read(self) -> None:

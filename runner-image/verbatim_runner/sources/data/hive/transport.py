@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,13 @@ class _Socket(TSocket):  # type: ignore[misc]
         self.handle = handle
         if self._tls:
             self.handle = ssl.create_default_context().wrap_socket(handle, server_hostname=self.host)
+
+    def close(self) -> None:
+        """Close, and wake a thread that reads."""
+        if self.handle:
+            with suppress(OSError):
+                self.handle.shutdown(socket.SHUT_RDWR)
+        super().close()
 
     def readAll(self, size: int) -> bytearray:  # noqa: N802  (Thrift's name)
         """Return exactly so many bytes; memory grows only with what came."""
