@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from verbatim.errors import PlatformFault, UserFault
 from verbatim_cli.conf import read_conf, with_absolute_paths
 from verbatim_cli.connections import own_connections, read_connection
 from verbatim_cli.console import human_duration, human_size, sparkline
+
+if TYPE_CHECKING:
+    from platform_fixture import Commands
 
 BASE = Path("/home/me/churn")
 
@@ -102,3 +106,14 @@ def test_a_connection_that_this_shell_does_not_have_says_how_it_is_given(monkeyp
     with pytest.raises(UserFault) as raised:
         read_connection("team")
     assert "canary" not in str(raised.value)
+
+
+def test_a_run_without_airflow_refuses_to_wait(offline: Commands, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "conf.json").write_text(
+        json.dumps({"wait_for": [{"s3": {"uri": "s3://lake/_SUCCESS", "connection": "s3_lake"}}]})
+    )
+    done = offline.run("run", str(tmp_path), "--conf", str(tmp_path / "conf.json"))
+    assert done.returncode == 65, done.stderr
+    assert "s3://lake/_SUCCESS" in done.stderr
+    assert "verbatim submit" in done.stderr
