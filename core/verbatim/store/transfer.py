@@ -92,8 +92,10 @@ class Download:
             for piece in self._pieces(source, size):
                 if written:
                     written.result()
-                last = offset + len(piece) >= size  # as of all small objects: no other thread is worth it
-                written = _write(out, piece, offset) if last else self._pool.submit(_write, out, piece, offset)
+                if offset + len(piece) >= size:  # as of all small objects: no other thread is worth it
+                    _write(out, piece, offset)
+                else:
+                    written = self._pool.submit(_write, out, piece, offset)
                 for one in hashes:
                     one.update(piece)
                 offset += len(piece)

@@ -1,12 +1,14 @@
 """botocore's client of a data source's bucket, for what obstore cannot: versions, exact keys and checksums.
 
-The one module that imports botocore, and that says what its errors and obstore's mean.
+Also says what botocore's errors and obstore's mean. botocore is imported only where one of these is needed.
 """
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
@@ -123,4 +125,5 @@ def _verify(credentials: S3Credentials) -> bool | str | None:
         return None
     with tempfile.NamedTemporaryFile("w", prefix="ca-", suffix=".pem", delete=False) as file:
         file.write(credentials.ca_certificates)
+    atexit.register(Path(file.name).unlink, missing_ok=True)  # botocore reads it with each new connection
     return file.name
