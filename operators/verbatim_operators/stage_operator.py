@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from verbatim.stage import StageName
     from verbatim_operators.engines.daemon import Client
@@ -42,7 +42,7 @@ class StageOperator(DockerOperator):
 
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
-    operator_extra_links = (RunRecordLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (RunRecordLink(),)
     ui_color = "#e4f0fb"
 
     def __init__(

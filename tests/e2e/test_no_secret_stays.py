@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from code_servers import PASSWORD, USER, make_repository
 from docker.errors import NotFound
+from hive_server import PASSWORD as HIVE_PASSWORD
 from runner.package_index import PackageIndex, package_index, wheel
 
 if TYPE_CHECKING:
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     from airflow_api import AirflowApi
     from code_servers import WebServer
     from conftest import S3Server
+    from hive_server import HiveServer
     from platform_fixture import Commands, Platform
 
-pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.s3]
+pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.hive, pytest.mark.s3]
 
 INDEX_PASSWORD = "canary-of-the-index-9f3b71"
 DATA_SECRET = "canary-of-the-data-5c20ae"
-SECRETS = (PASSWORD, INDEX_PASSWORD, DATA_SECRET)
+SECRETS = (PASSWORD, INDEX_PASSWORD, DATA_SECRET, HIVE_PASSWORD)
 TRAIN = (
     "import os, pathlib, labfeatures\n"
     "print(sorted(os.environ.items()))\n"
@@ -55,21 +57,25 @@ def repository(web_server: WebServer) -> str:
 
 
 @pytest.fixture
-def connected(platform: Platform, api: AirflowApi, s3_server: S3Server) -> Iterator[Commands]:
+def connected(platform: Platform, api: AirflowApi, s3_server: S3Server, hive_server: HiveServer) -> Iterator[Commands]:
     """The platform in containers, with connections that hold the secrets."""
     extra = json.dumps({"endpoint_url": s3_server.endpoint_url, "region_name": "us-east-1"})
+    fields = json.loads(hive_server.airflow_connection)
     connections = [
         {"connection_id": "lab_code", "conn_type": "git", "login": USER, "password": PASSWORD},
         {"connection_id": "lab_wrong", "conn_type": "git", "login": USER, "password": f"wrong-{PASSWORD}"},
         {"connection_id": "lab_index", "conn_type": "http", "login": "lab", "password": INDEX_PASSWORD},
         {"connection_id": "lab_data", "conn_type": "aws", "login": "key", "password": DATA_SECRET, "extra": extra},
+        hive := {"connection_id": "lab_hive"} | fields | {"extra": json.dumps(fields["extra"])},
+        hive | {"connection_id": "lab_hive_wrong", "password": f"wrong-{HIVE_PASSWORD}"},
     ]
     for body in connections:
         api.post("connections", body)
     platform.verbatim.use_engine("docker")
     settings = json.loads(platform.verbatim.config.read_text())
     settings["docker"] = {"network": "host"}
-    settings["connections"] = {"code": ["lab_code", "lab_wrong"], "indexes": ["lab_index"], "data": ["lab_data"]}
+    data = ["lab_data", "lab_hive", "lab_hive_wrong"]
+    settings["connections"] = {"code": ["lab_code", "lab_wrong"], "indexes": ["lab_index"], "data": data}
     platform.verbatim.config.write_text(json.dumps(settings))
     yield platform.verbatim
     for body in connections:
@@ -77,14 +83,24 @@ def connected(platform: Platform, api: AirflowApi, s3_server: S3Server) -> Itera
 
 
 @pytest.fixture
-def conf(repository: str, index: PackageIndex, s3_server: S3Server, tmp_path_factory: Any) -> dict[str, Any]:
+def conf(
+    repository: str, index: PackageIndex, s3_server: S3Server, hive_server: HiveServer, tmp_path_factory: Any
+) -> dict[str, Any]:
+    hive_server.execute(
+        "CREATE TABLE IF NOT EXISTS visits (visitor BIGINT, at TIMESTAMP) STORED AS PARQUET",
+        "INSERT OVERWRITE visits VALUES (1, TIMESTAMP '2026-01-01 00:00:00'), (2, TIMESTAMP '2999-01-01 00:00:00')",
+    )
+    query = "SELECT visitor, at FROM visits WHERE at < {{ as_of }}"
     bucket = s3_server.make_bucket(tmp_path_factory.mktemp("bucket-of-secrets").name.replace("_", "-"))
     s3_server.client().put_object(Bucket=bucket.removeprefix("s3://"), Key="rows.csv", Body=b"x,y\n1,2\n3,4\n")
     return {
         "experiment": "private",
         "code": {"url": repository, "connection": "lab_code"},
         "environment": {"indexes": [{"url": index.url, "connection": "lab_index"}]},
-        "data": {"train": {"s3": {"uri": f"{bucket}/", "connection": "lab_data"}}},
+        "data": {
+            "train": {"s3": {"uri": f"{bucket}/", "connection": "lab_data"}},
+            "visits": {"hive": {"connection": "lab_hive", "query": query}},
+        },
     }
 
 
@@ -156,6 +172,7 @@ def test_private_code_packages_and_data_make_a_model(
     assert state == "success", record["error"]
     assert record["engine"] == "docker"
     assert record["metrics"]["rows"] == 2
+    assert record["data"]["visits"]["rows"] == 1
     assert "canary" not in connected("logs", record["run_id"], parse=False)
 
 
@@ -187,3 +204,15 @@ def test_an_installation_that_fails_says_why(
 
     assert state == "failed"
     assert "labfeatures" in record["error"]
+
+
+def test_a_hive_server_that_refuses_the_login_is_named(
+    connected: Commands, runner_image: str, api: AirflowApi, docker_daemon: docker.DockerClient, conf: dict[str, Any]
+) -> None:
+    conf["data"]["visits"]["hive"]["connection"] = "lab_hive_wrong"
+
+    state, record = run_watched(connected, api, docker_daemon, conf)
+
+    assert state == "failed"
+    assert "data.visits.hive" in record["error"]
+    assert "refuses the login" in record["error"]

@@ -104,7 +104,7 @@ def test_a_key_of_a_nested_type_is_refused():
 
 
 def test_order_and_batches_do_not_matter():
-    dice = random.Random(1)  # noqa: S311
+    dice = random.Random(1)
     keys = [dice.randrange(300) for _ in range(5000)]
     batch = pa.record_batch({"user_id": keys, "row": range(5000)})
     whole = Sampler(HALF, "train")
