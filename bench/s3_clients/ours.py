@@ -36,7 +36,7 @@ def download(uri: str, directory: Path, credentials: S3Credentials) -> None:
     from types import SimpleNamespace
 
     from verbatim_runner.console import Console
-    from verbatim_runner.sources.data.s3 import S3Data
+    from verbatim_runner.sources.data.s3.source import S3Data
     from verbatim_runner.sources.snapshots.sink import StoreSink
 
     context = SimpleNamespace(work_dir=directory / "work", store=Store(f"file://{directory}/store"), console=Console())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.connections import secrets_for
+from verbatim.data.waiting import described
 from verbatim.documents import now
 from verbatim.errors import ContractError, GateFailed, PlatformFault, RequestError, Stopped, VerbatimError
 from verbatim.ids import new_run_id
@@ -21,7 +22,6 @@ from verbatim.problems import Problem
 from verbatim.request import parse_request
 from verbatim.spec import Image
 from verbatim.store import hash_file
-from verbatim.waiting import described
 from verbatim_cli.connections import read_connection
 from verbatim_cli.console import plain
 

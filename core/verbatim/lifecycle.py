@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from verbatim.connections import no_connection
+from verbatim.data.extraction import audit_entry, extraction_row, failed_entry
 from verbatim.documents import now
 from verbatim.errors import (
     ContractError,
@@ -16,7 +17,6 @@ from verbatim.errors import (
     UserFault,
     VerbatimError,
 )
-from verbatim.extraction import audit_entry, extraction_row, failed_entry
 from verbatim.manifest import Manifest
 from verbatim.pin import check_request, pin_request
 from verbatim.problems import printable

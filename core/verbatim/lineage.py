@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from verbatim.catalog import source_key
 from verbatim.channels import kind_of
+from verbatim.data.extraction import connection_of, sources_of
 from verbatim.errors import NotFound
-from verbatim.extraction import connection_of, sources_of
 from verbatim.record import latest_results, run_inputs
 from verbatim.snapshot import DatasetSnapshot
 from verbatim.spec import RunSpec

@@ -15,25 +15,25 @@ from verbatim.checkpoints import pin_checkpoints
 from verbatim.code import pin_code
 from verbatim.code.pinning import Pinning
 from verbatim.connections import no_connection
+from verbatim.data.pinning import DataPinning
+from verbatim.data.templates import values_of
+from verbatim.data.waiting import fill_waits
 from verbatim.errors import PlatformFault, RequestError, UserFault
 from verbatim.paths import SCHEME, local_path
 from verbatim.permission import unknown_connection, unreadable
-from verbatim.pin_data import DataPinning
 from verbatim.problems import Problem
 from verbatim.request import RunRequest, parse_request
 from verbatim.spec import Image, PinnedChannel, PinnedCheckpoints, PinnedCode, PinnedModel, PinnedSuite, RunSpec
-from verbatim.templates import values_of
-from verbatim.waiting import fill_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from verbatim.connections import ReadConnection
+    from verbatim.data.templates import Values
     from verbatim.settings import PlatformSettings
     from verbatim.stage import EngineName, StageName
     from verbatim.store import Store
-    from verbatim.templates import Values
 
 CLOCK_SKEW = timedelta(minutes=1)
 P = TypeVar("P", PinnedCode, PinnedCheckpoints)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from verbatim.datasets import find_dataset
+from verbatim.data.datasets import find_dataset
 from verbatim.errors import NotFound, UserFault
 from verbatim.lineage import extractions_that_read, lineage_of_data, lineage_of_model, lineage_of_run
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from verbatim.data.templates import values_of
+from verbatim.data.waiting import described, fill_waits
 from verbatim.documents import now
 from verbatim.errors import UserFault
 from verbatim.quantities import parse_duration
 from verbatim.request import parse_request
-from verbatim.templates import values_of
-from verbatim.waiting import described, fill_waits
 from verbatim_operators.presence import is_there
 
 if TYPE_CHECKING:

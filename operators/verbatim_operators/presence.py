@@ -8,9 +8,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from verbatim.data.sql.literals import bound_value, hive_literal
+from verbatim.data.waiting import connection_of, described
 from verbatim.errors import PlatformFault, UserFault
-from verbatim.sql.literals import bound_value, hive_literal
-from verbatim.waiting import connection_of, described
 from verbatim_operators.credentials import read_connection
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.dialects import mysql, postgresql
 
+from verbatim.data.query import bind_query
+from verbatim.data.sql.parts import split_with
+from verbatim.data.templates import Values
 from verbatim.errors import RequestError
-from verbatim.query import bind_query
-from verbatim.sql.parts import split_with
-from verbatim.templates import Values
 
 if TYPE_CHECKING:
     from hive_server import HiveServer

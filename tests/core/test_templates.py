@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from verbatim.data.templates import Values, fill_text, names_in, values_of
 from verbatim.errors import RequestError
 from verbatim.request import parse_request
-from verbatim.templates import Values, fill_text, names_in, values_of
 
 AS_OF = datetime(2026, 11, 20, 4, 5, 6, 7, tzinfo=UTC)
 START, END = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)

@@ -18,7 +18,7 @@ from verbatim.snapshot import DatasetSnapshot, Quarantine
 from verbatim.stage import ExtractOutputs, S3Credentials, SnapshotRef, StageSecrets
 from verbatim.store import layout
 from verbatim_runner.sources.data.files import FileData
-from verbatim_runner.sources.data.s3 import S3Data
+from verbatim_runner.sources.data.s3.source import S3Data
 from verbatim_runner.sources.snapshots.rows import read_facts
 from verbatim_runner.sources.snapshots.sink import StoreSink
 from verbatim_runner.sources.workspace import place_snapshot

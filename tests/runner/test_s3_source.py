@@ -21,8 +21,8 @@ from verbatim.errors import PlatformFault, UserFault
 from verbatim.snapshot import DatasetSnapshot
 from verbatim.stage import ExtractOutputs, S3Credentials, StageSecrets
 from verbatim.store.transfer import PART_BYTES
-from verbatim_runner.sources.data.s3 import S3Data
-from verbatim_runner.sources.data.s3_checksums import MD5_BYTES
+from verbatim_runner.sources.data.s3.checksums import MD5_BYTES
+from verbatim_runner.sources.data.s3.source import S3Data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -261,7 +261,7 @@ def test_an_object_that_is_deleted_before_it_is_read_has_changed(lake, tmp_path)
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA256", "SHA1", "CRC64NVME"])
 def test_a_checksum_that_the_server_keeps_is_what_a_large_object_is_verified_by(lake, read, monkeypatch, algorithm):
-    monkeypatch.setattr("verbatim_runner.sources.data.s3_checksums.MD5_BYTES", 0)
+    monkeypatch.setattr("verbatim_runner.sources.data.s3.checksums.MD5_BYTES", 0)
     body = bytes(range(256)) * 70_000
     lake.put("big.bin", body, second(0), ChecksumAlgorithm=algorithm)
     source = lake.source()

@@ -20,7 +20,7 @@ from verbatim.errors import PlatformFault
 from verbatim.snapshot import DatasetSnapshot
 from verbatim.spec import BoundQuery, BoundValue, PinnedChannel
 from verbatim.stage import DatabaseLogin, ExtractOutputs, StageResult, StageSecrets
-from verbatim_runner.sources.data.sql import SqlData
+from verbatim_runner.sources.data.sql.source import SqlData
 from verbatim_runner.sources.workspace import place_snapshot
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from verbatim_cli.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from verbatim.datasets import Dataset
+    from verbatim.data.datasets import Dataset
     from verbatim.draft import DraftSuite
     from verbatim.stage import StageRequest
     from verbatim.store import Store
@@ -53,7 +53,7 @@ def profile(
 def _draft(name: str) -> tuple[Dataset, DraftSuite]:
     import threading
 
-    from verbatim.datasets import find_dataset
+    from verbatim.data.datasets import find_dataset
     from verbatim.launch import launch_profile
     from verbatim.stage import StageSecrets
     from verbatim_cli.console import plain, stderr

@@ -26,11 +26,11 @@ def open_source(context: StageContext, channel: str, pinned: PinnedChannel) -> D
 
         return FileData(source, pinned.as_of, field=f"data.{channel}.file.uri")
     if isinstance(source, S3Source):
-        from verbatim_runner.sources.data.s3 import S3Data
+        from verbatim_runner.sources.data.s3.source import S3Data
 
         return S3Data(source, pinned.as_of, context.credentials(source.connection), field=f"data.{channel}.s3.uri")
     if isinstance(source, SqlSource):
-        from verbatim_runner.sources.data.sql import SqlData
+        from verbatim_runner.sources.data.sql.source import SqlData
 
         assert pinned.query is not None  # pinning binds one
         login = context.database(source.connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from verbatim.sql.parts import split_with
+from verbatim.data.sql.parts import split_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

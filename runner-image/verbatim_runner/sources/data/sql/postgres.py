@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from verbatim_runner.sources.data.sql_dialects import CONNECT_TIMEOUT_S, Table, digest_of
+from verbatim_runner.sources.data.sql.dialects import CONNECT_TIMEOUT_S, Table, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection, Engine
 
     from verbatim.stage import DatabaseLogin
-    from verbatim_runner.sources.data.sql_dialects import Query
+    from verbatim_runner.sources.data.sql.dialects import Query
 
 POSTGRES_EXTRAS = frozenset({
     "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "connect_timeout", "options", "application_name",

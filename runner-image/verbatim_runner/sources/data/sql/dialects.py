@@ -107,15 +107,15 @@ def dialect_of(login: DatabaseLogin, database_file: str | None, *, field: str) -
         UserFault: It is of a kind that cannot be read.
     """
     if login.kind == "postgres":
-        from verbatim_runner.sources.data.sql_postgres import Postgres
+        from verbatim_runner.sources.data.sql.postgres import Postgres
 
         return Postgres(login)
     if login.kind == "mysql":
-        from verbatim_runner.sources.data.sql_mysql import Mysql
+        from verbatim_runner.sources.data.sql.mysql import Mysql
 
         return Mysql(login)
     if login.kind == "sqlite" and database_file:
-        from verbatim_runner.sources.data.sql_sqlite import Sqlite
+        from verbatim_runner.sources.data.sql.sqlite import Sqlite
 
         return Sqlite(database_file)
     raise UserFault(f"a connection of type postgres, mysql or sqlite is needed, not {login.kind!r}", field=field)

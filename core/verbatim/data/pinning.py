@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import ValidationError
 
 from verbatim.channels import FileSource, HiveSource, S3Source, SqlSource
+from verbatim.data.query import bind_query
+from verbatim.data.templates import fill_text
 from verbatim.errors import RequestError
 from verbatim.paths import exists, local_path
 from verbatim.permission import is_inside, unknown_connection, unreadable
 from verbatim.problems import Problem, problems_of, shown
-from verbatim.query import bind_query
 from verbatim.spec import BoundQuery, Export, PinnedChannel, PinnedSuite
-from verbatim.templates import fill_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verbatim.channels import ChannelRequest, SuiteRequest
     from verbatim.connections import ReadConnection
+    from verbatim.data.templates import Values
     from verbatim.settings import PlatformSettings
     from verbatim.store import Store
-    from verbatim.templates import Values
 
 SQL_DIALECTS: dict[str, Literal["postgres", "mysql", "sqlite"]] = {
     "postgres": "postgres",

@@ -9,8 +9,8 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from verbatim.data.templates import position
 from verbatim.problems import Problem, shown
-from verbatim.templates import position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.tokenizer_core import Token
 
-    from verbatim.sql.scan import Dialect
+    from verbatim.data.sql.scan import Dialect
 
 _FORBIDDEN = (
     "Alter", "Analyze", "Attach", "Block", "Cache", "Command", "Comment", "Commit", "Copy", "Create", "Declare",

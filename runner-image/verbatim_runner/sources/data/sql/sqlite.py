@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
-from verbatim_runner.sources.data.sql_dialects import Table, digest_of
+from verbatim_runner.sources.data.sql.dialects import Table, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection, Engine
 
-    from verbatim_runner.sources.data.sql_dialects import Query
+    from verbatim_runner.sources.data.sql.dialects import Query
 
 SQLITE_ARGUMENTS = 100
 """Of one function: SQLite takes 127."""

@@ -12,8 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from verbatim.data.templates import TEMPLATE, position
 from verbatim.problems import Problem, shown
-from verbatim.templates import TEMPLATE, position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

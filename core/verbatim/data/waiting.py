@@ -8,17 +8,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from verbatim.data.templates import fill_text, names_in
 from verbatim.errors import RequestError
 from verbatim.permission import unknown_connection
 from verbatim.problems import Problem
 from verbatim.quantities import parse_duration
-from verbatim.templates import fill_text, names_in
 
 if TYPE_CHECKING:
     from verbatim.channels import HiveWait, S3Wait, WaitRequest
+    from verbatim.data.templates import Values
     from verbatim.request import RunRequest
     from verbatim.settings import PlatformSettings
-    from verbatim.templates import Values
 
 MIN_INTERVAL = timedelta(seconds=1)
 

@@ -9,22 +9,22 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
+from verbatim.data.sql.agreement import agreed_tokens, parse
+from verbatim.data.sql.literals import bound_value, hive_literal
+from verbatim.data.sql.rules import bounds_rows, is_ordered, tables_of, token_problems, tree_problems
+from verbatim.data.sql.scan import BLANK, Span, lexical_problems, scan
+from verbatim.data.templates import templates_in, value_of
 from verbatim.errors import RequestError
 from verbatim.problems import Problem, shown
 from verbatim.spec import BoundQuery, BoundValue
-from verbatim.sql.agreement import agreed_tokens, parse
-from verbatim.sql.literals import bound_value, hive_literal
-from verbatim.sql.rules import bounds_rows, is_ordered, tables_of, token_problems, tree_problems
-from verbatim.sql.scan import BLANK, Span, lexical_problems, scan
-from verbatim.templates import templates_in, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlglot import exp
 
-    from verbatim.sql.scan import Dialect
-    from verbatim.templates import Template, Values
+    from verbatim.data.sql.scan import Dialect
+    from verbatim.data.templates import Template, Values
 
 MAX_CHARS = 100_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from verbatim.sql.scan import scan
+from verbatim.data.sql.scan import scan
 
 
 def split_with(statement: str) -> tuple[str, str]:

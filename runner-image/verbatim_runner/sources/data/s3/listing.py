@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
-from verbatim_runner.sources.data.s3_client import is_forbidden
+from verbatim_runner.sources.data.s3.client import is_forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """Data from a SQL database: the rows of one query, through SQLAlchemy.
 
 State and rows are read in one read-only transaction, so that the one is the other's. What differs between databases
-(how to connect, what types columns have, a sum over rows) is a ``Dialect``: one module each, see ``sql_dialects``.
+(how to connect, what types columns have, a sum over rows) is a ``Dialect``: one module each, see ``dialects``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.snapshot import SourceState
-from verbatim_runner.sources.data.sql_dialects import Query, dialect_of, fault_of
+from verbatim_runner.sources.data.sql.dialects import Query, dialect_of, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from verbatim.spec import BoundQuery, BoundValue
     from verbatim.stage import DatabaseLogin
     from verbatim_runner.sources.data.interface import DataSink
-    from verbatim_runner.sources.data.sql_dialects import Table
+    from verbatim_runner.sources.data.sql.dialects import Table
 
 FIRST_ROWS, MAX_ROWS = 50, 20_000
 BATCH_BYTES = 16 * 1024 * 1024

@@ -15,9 +15,9 @@ from verbatim.snapshot import SourceObject, SourceState
 from verbatim.store import open_object_store
 from verbatim.store.transfer import Download
 from verbatim_runner.sources.data.moment import objects_as_of
-from verbatim_runner.sources.data.s3_checksums import md5_of, stored_checksum
-from verbatim_runner.sources.data.s3_client import error_code, faults, open_client
-from verbatim_runner.sources.data.s3_listing import Bucket, Entry
+from verbatim_runner.sources.data.s3.checksums import md5_of, stored_checksum
+from verbatim_runner.sources.data.s3.client import error_code, faults, open_client
+from verbatim_runner.sources.data.s3.listing import Bucket, Entry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from verbatim.channels import S3Source
     from verbatim.stage import S3Credentials
     from verbatim_runner.sources.data.interface import DataSink, OnBytes
-    from verbatim_runner.sources.data.s3_checksums import Checksum
+    from verbatim_runner.sources.data.s3.checksums import Checksum
 
 TRIES = 3
 """Of an object whose content is not what its checksum says."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verbatim.data.sql.scan import BLANK, scan
+from verbatim.data.templates import position
 from verbatim.errors import RequestError
 from verbatim.problems import Problem, shown
-from verbatim.sql.scan import BLANK, scan
-from verbatim.templates import position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.tokenizer_core import Token
 
-    from verbatim.sql.scan import Dialect, Span
+    from verbatim.data.sql.scan import Dialect, Span
 
 _READERS: dict[Dialect, tuple[str, ...]] = {
     "hive": ("hive", "spark"),

@@ -1,7 +1,7 @@
 """Templates in a conf: ``{{ interval_start | ds }}`` names one of a run's values, and nothing else.
 
 A name and filters, looked up: there are no expressions, and nothing is evaluated. Texts such as URIs are filled here;
-queries never are, ``verbatim.query`` binds the same values to them.
+queries never are, ``verbatim.data.query`` binds the same values to them.
 """
 
 from __future__ import annotations
