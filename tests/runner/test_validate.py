@@ -136,6 +136,66 @@ def test_a_malformed_suite_is_the_users_fault(validate, suite, said):
     assert said in result.error.message
 
 
+MARK = "@pd.core.frame.com.builtins.open('{}', 'w')"
+
+
+@pytest.mark.parametrize("arguments", [
+    {"row_condition": f"{MARK}.name == x", "condition_parser": "pandas"},
+    {"row_condition": {"type": "pass_through", "pass_through_filter": f"x == {MARK}.name"}},
+    {"row_condition": {"type": "comparison", "column": {"name": f"x` == {MARK}.name or `x"}, "operator": ">", "parameter": 0}},
+    {"row_condition": {"type": "or", "conditions": [
+        {"type": "nullity", "column": {"name": f"x` == {MARK}.name or `x"}, "is_null": True},
+        {"type": "comparison", "column": {"name": "x"}, "operator": "==", "parameter": 1}]}},
+    {"row_condition": "x.to_csv('{}') == 1", "condition_parser": "pandas"},
+    {"row_condition": "x == 1\nx.to_csv('{}')", "condition_parser": "pandas"},
+])  # fmt: skip
+def test_a_suite_runs_no_code(validate, tmp_path, arguments):
+    mark = tmp_path / "made"
+    filled = json.loads(json.dumps(arguments).replace("{}", str(mark)))
+    expectation = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x", **filled}}
+    result = validate(suite_of(expectation), {"a.csv": "x\n1\n"})
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+    assert "row_condition" in result.error.message
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("reference", [
+    {"$ref": "{}"},
+    {"properties": {"a": {"items": [{"$ref": "{}#/a"}]}}},
+    {"properties": {"a": {"$id": "{}", "$ref": "#/b"}}},
+])  # fmt: skip
+def test_a_suite_reads_no_other_files(validate, tmp_path, reference):
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"type": "object"}')
+    schema = json.loads(json.dumps(reference).replace("{}", secret.as_uri()))
+    kwargs = {"column": "x", "json_schema": schema}
+    expectation = {"type": "expect_column_values_to_match_json_schema", "kwargs": kwargs}
+    result = validate(suite_of(expectation), {"a.csv": 'x\n"{}"\n'})
+    assert (result.error.kind, result.error.field) == ("user", "validation.train")
+    assert "json_schema" in result.error.message
+
+
+@pytest.mark.parametrize("arguments", [
+    {"row_condition": "y == 'a@b.c' and `the x` in [1, 2] and not x.isnull()", "condition_parser": "pandas"},
+    {"row_condition": "y.str.contains('@b', na=False) & (x + 1 > -2)", "condition_parser": "pandas"},
+    {"row_condition": {"type": "comparison", "column": {"name": "the x"}, "operator": "IN", "parameter": [1, 3]}},
+    {"row_condition": {"type": "comparison", "column": {"name": "y"}, "operator": "!=", "parameter": "it's \"@x\""}},
+])  # fmt: skip
+def test_conditions_that_compare_columns_are_evaluated(validate, arguments):
+    expectation = {
+        "type": "expect_column_values_to_be_in_set",
+        "kwargs": {"column": "x", "value_set": [1], **arguments},
+    }
+    assert validate(suite_of(expectation), {"a.csv": "x,the x,y\n1,1,a@b.c\n"}).state == "succeeded"
+
+
+def test_a_schema_may_refer_to_itself(validate):
+    schema = {"$id": "https://example.com/row", "$ref": "#/$defs/row", "$defs": {"row": {"type": "object"}}}
+    kwargs = {"column": "x", "json_schema": schema}
+    expectation = {"type": "expect_column_values_to_match_json_schema", "kwargs": kwargs}
+    assert validate(suite_of(expectation), {"a.csv": 'x\n"{}"\n'}).state == "succeeded"
+
+
 def test_a_suite_that_is_not_there_is_the_users_fault(validate):
     result = validate(SUITE, {"a.csv": "x\n1\n"}, path="expectations/tests.json")
     assert (result.error.kind, result.error.field) == ("user", "validation.train")

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import UserFault
+from verbatim_runner.validation.harmless import demand_harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,9 @@ def build_suite(content: Mapping[str, Any], name: str, *, field: str) -> tuple[E
             message = f"the suite {name}: expectation {number} ({kind}) is for databases, and a snapshot is files"
             raise UserFault(message, field=field)
         try:
-            built.append(ExpectationConfiguration(**item).to_domain_obj())
+            expectation = ExpectationConfiguration(**item).to_domain_obj()
+            demand_harmless(expectation.configuration.kwargs)
+            built.append(expectation)
         except (GreatExpectationsError, TypeError, ValueError) as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())[:_SHOWN_CHARS]
             raise UserFault(
