@@ -46,19 +46,19 @@ def _as_pandas(condition: Any) -> str:
     from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
     from great_expectations.expectations.row_conditions import PassThroughCondition, deserialize_row_condition
 
-    read = deserialize_row_condition(condition)
+    read: Any = deserialize_row_condition(condition)
     if isinstance(read, str):
         return read
     if isinstance(read, PassThroughCondition):
-        return read.pass_through_filter
+        return str(read.pass_through_filter)
     return str(PandasExecutionEngine().condition_to_filter_clause(read))
 
 
 def _demand_comparison(text: str) -> None:
     """Refuse a condition that is more than comparisons of columns with values; it is read just as pandas reads it."""
-    from pandas.core.computation.expr import PandasExprVisitor
-    from pandas.core.computation.ops import LOCAL_TAG
-    from pandas.core.computation.scope import ensure_scope
+    from pandas.core.computation.expr import PandasExprVisitor  # type: ignore[attr-defined]  # the stubs lack it
+    from pandas.core.computation.ops import LOCAL_TAG  # type: ignore[attr-defined]  # likewise
+    from pandas.core.computation.scope import ensure_scope  # type: ignore[attr-defined]  # likewise
 
     if len(text.splitlines()) != 1:
         raise ValueError("row_condition is not one line")
