@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from verbatim import aws
+from verbatim.errors import first_line
 
 if TYPE_CHECKING:
     from verbatim.connections import Connection
@@ -37,7 +38,7 @@ def with_session(connection: Connection) -> Connection:
             return _in_role(connection, session)
         keys = session.get_credentials()
     except (BotoCoreError, ClientError) as error:
-        raise aws.no_session(connection, str(error).splitlines()[0][:300]) from None
+        raise aws.no_session(connection, first_line(error)) from None
     if keys is None:
         raise aws.no_session(connection, "it names none, and this shell has none")
     return aws.with_session(connection, keys.access_key, keys.secret_key, keys.token)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from verbatim.problems import Problem
 
 MAX_MESSAGE_CHARS = 4000
+MAX_LINE_CHARS = 300
 
 
 class VerbatimError(Exception):
@@ -51,6 +52,17 @@ class VerbatimError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by message and field: LocalExecutor sends errors through a queue; one that cannot be read kills it."""
         return (_rebuild, (type(self), self.message, self.field))
+
+
+def first_line(error: Exception, said: str | None = None) -> str:
+    """Return in one line, for a message of ours, what another library's exception says.
+
+    Args:
+        error: Its name stands for one that says nothing.
+        said: Its words, where they are not its text.
+    """
+    lines = (str(error) if said is None else said).strip().splitlines()
+    return (lines or [type(error).__name__])[0][:MAX_LINE_CHARS]
 
 
 def _rebuild(kind: type[VerbatimError], message: str, field: str | None) -> VerbatimError:

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from verbatim.connections import ReadConnection
     from verbatim.settings import PlatformSettings
 
+    Awaited = Callable[[Mapping[str, Any], datetime], datetime]
+    Interval = tuple[datetime, datetime]
+
 CHAMPION = "champion"
 _NEEDS: dict[StageName, tuple[StageName, ...]] = {
     "extract": (),
@@ -99,9 +102,9 @@ class RunLifecycle:
         actor: str,
         origin: Mapping[str, str],
         moment: datetime,
-        interval: tuple[datetime, datetime] | None = None,
+        interval: Interval | None = None,
         read_connection: ReadConnection = no_connection,
-        awaited: Callable[[Mapping[str, Any], datetime], datetime] = lambda _conf, moment: moment,
+        awaited: Awaited = lambda _conf, moment: moment,
     ) -> StageResult:
         """Start a run: validate its conf, resolve what moves, freeze the spec.
 
@@ -131,14 +134,7 @@ class RunLifecycle:
             if self.store.exists(layout.spec(run_id)):
                 spec = self.spec(run_id)
             else:
-                if conf.get("wait_for"):
-                    check_request(
-                        conf, settings=self._settings, store=self.store, moment=moment, interval=interval,
-                        read_connection=read_connection,
-                    )  # fmt: skip
-                began, moment = moment, awaited(conf, moment)
-                if moment != began and not conf.get("as_of"):
-                    interval = interval or (began, began)  # a template names after waiting what it named before
+                moment, interval = self._wait(conf, moment, interval, read_connection, awaited)
                 spec = pin_request(
                     conf, settings=self._settings, store=self.store, image=image, engine=engine, moment=moment,
                     interval=interval, warn=warnings.append, read_connection=read_connection,
@@ -152,6 +148,24 @@ class RunLifecycle:
         outputs = PinOutputs(spec_digest=spec.content_digest())
         result = self._result(run_id, "pin", try_number, started_at, outputs=outputs)
         return self._close(result.model_copy(update={"warnings": tuple(map(printable, warnings))}))
+
+    def _wait(
+        self,
+        conf: Mapping[str, Any],
+        moment: datetime,
+        interval: Interval | None,
+        read: ReadConnection,
+        awaited: Awaited,
+    ) -> tuple[datetime, Interval | None]:
+        """Wait for what a conf waits for, after it was checked; return what the run's time and interval are then."""
+        if conf.get("wait_for"):
+            check_request(
+                conf, settings=self._settings, store=self.store, moment=moment, interval=interval, read_connection=read
+            )
+        ended = awaited(conf, moment)
+        if ended != moment and not conf.get("as_of"):
+            interval = interval or (moment, moment)  # a template names after waiting what it named before
+        return ended, interval
 
     def spec(self, run_id: str) -> RunSpec:
         """Return a run's spec.

@@ -16,7 +16,7 @@ from airflow.sdk.log import mask_secret
 
 from verbatim import aws, connections
 from verbatim.connections import Connection
-from verbatim.errors import PlatformFault
+from verbatim.errors import PlatformFault, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def _with_session(connection: Connection) -> Connection:
     except AttributeError:  # the hook's way to say that there are none
         raise aws.no_session(connection, "it names none, and the worker has none of its own") from None
     except Exception as error:  # noqa: BLE001 - of botocore, the provider and what they use
-        raise aws.no_session(connection, f"{type(error).__name__}: {str(error).splitlines()[0][:300]}") from None
+        raise aws.no_session(connection, f"{type(error).__name__}: {first_line(error)}") from None
     connection = aws.with_session(connection, keys.access_key, keys.secret_key, keys.token)
     _mask(connection)
     return connection

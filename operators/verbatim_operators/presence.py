@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from verbatim.data.sql.literals import bound_value, hive_literal
 from verbatim.data.waiting import connection_of, described
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim_operators.credentials import read_connection
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ def _said(error: Exception) -> str:
     """Return the first line of what the server said; PyHive hands over its whole answer."""
     answer: Any = error.args[0] if error.args else ""
     text = getattr(getattr(answer, "status", None), "errorMessage", None) or str(answer)
-    return (text.strip().splitlines() or [type(error).__name__])[0][:300]
+    return first_line(error, text)

@@ -70,3 +70,8 @@ class Console:
         with self._lock:
             if self._stream:
                 self._stream.flush()
+
+
+def megabytes(size: float) -> str:
+    """Return bytes as people read them."""
+    return f"{size / 1e6:.1f} MB"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.store import open_object_store
 
 if TYPE_CHECKING:
@@ -88,12 +88,8 @@ class Destination:
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise UserFault(f"{self._url} may not be written: {_first_line(error)}", field=FIELD) from None
+            raise UserFault(f"{self._url} may not be written: {first_line(error)}", field=FIELD) from None
         except (NotFoundError, FileNotFoundError) as error:
-            raise UserFault(f"{self._url} is not there: {_first_line(error)}", field=FIELD) from None
+            raise UserFault(f"{self._url} is not there: {first_line(error)}", field=FIELD) from None
         except BaseError as error:
-            raise PlatformFault(f"{self._url} does not answer as it should: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300]
+            raise PlatformFault(f"{self._url} does not answer as it should: {first_line(error)}") from None

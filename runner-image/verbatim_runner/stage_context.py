@@ -11,6 +11,8 @@ from verbatim.errors import ContractError, PlatformFault, VerbatimError
 from verbatim.problems import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from verbatim.stage import DatabaseLogin, Login, Outputs, S3Credentials, StageName, StageRequest, StageSecrets
     from verbatim.store import Store
     from verbatim_runner.console import Console
@@ -69,10 +71,7 @@ class StageContext:
         Raises:
             PlatformFault: The orchestrator did not hand them over.
         """
-        try:
-            return self.secrets.connections[connection]
-        except KeyError:
-            raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None
+        return _handed_over(self.secrets.connections, connection)
 
     def login(self, connection: str) -> Login:
         """Return a connection's login.
@@ -80,10 +79,7 @@ class StageContext:
         Raises:
             PlatformFault: The orchestrator did not hand it over.
         """
-        try:
-            return self.secrets.logins[connection]
-        except KeyError:
-            raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None
+        return _handed_over(self.secrets.logins, connection)
 
     def database(self, connection: str) -> DatabaseLogin:
         """Return a connection's login to a database.
@@ -91,10 +87,7 @@ class StageContext:
         Raises:
             PlatformFault: The orchestrator did not hand it over.
         """
-        try:
-            return self.secrets.databases[connection]
-        except KeyError:
-            raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None
+        return _handed_over(self.secrets.databases, connection)
 
     def outputs_of(self, stage: StageName, kind: type[T]) -> T:
         """Return what an earlier stage made.
@@ -107,3 +100,10 @@ class StageContext:
         if not isinstance(outputs, kind):
             raise ContractError(f"the stage {self.request.stage} needs what {stage} makes, and that is not there")
         return outputs
+
+
+def _handed_over(secrets: Mapping[str, T], connection: str) -> T:
+    try:
+        return secrets[connection]
+    except KeyError:
+        raise PlatformFault(f"the connection {connection!r} was not handed to the stage") from None

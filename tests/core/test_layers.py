@@ -25,6 +25,15 @@ def test_dags_and_plugins_import_nothing_of_the_runner_and_nothing_heavy() -> No
         assert not found & forbidden, file.name
 
 
+def test_reading_a_conf_loads_nothing_that_only_its_data_needs() -> None:
+    heavy = ("sqlglot", "pyarrow", "botocore", "boto3", "obstore", "sqlalchemy", "pandas", "numpy")
+    program = (
+        "import sys, verbatim.request, verbatim.spec, verbatim.stage, verbatim.data.templates, verbatim.data.waiting\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
 def _imported(module: ast.Module) -> list[str]:
     names = []
     for node in ast.walk(module):

@@ -67,7 +67,10 @@ def test_the_dag_survives_airflows_serialisation(dag_bag: DagBag) -> None:
 
 
 def test_parsing_loads_nothing_that_only_execution_needs() -> None:
-    heavy = ("boto3", "pandas", "obstore", "alembic", "great_expectations", "verbatim.catalog", "verbatim.store.store")
+    heavy = (
+        "boto3", "botocore", "pandas", "pyarrow", "pyhive", "sqlglot", "obstore", "alembic", "great_expectations",
+        "verbatim.catalog", "verbatim.store.store",
+    )  # fmt: skip
     program = f"""
 import sys
 import airflow.providers.docker.operators.docker

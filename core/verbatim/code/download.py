@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.git import without_credentials
 from verbatim.git_login import LOOPBACK, demand_protected
 from verbatim.store import open_object_store
@@ -78,7 +78,7 @@ def _from_s3(pinning: Pinning, target: Path, max_bytes: int) -> datetime | None:
         message = f"{url} may not be read with the connection {pinning.code.connection!r}"
         raise UserFault(message, field="code.connection") from None
     except BaseError as error:
-        raise PlatformFault(f"{url} could not be read: {str(error).strip().splitlines()[0][:300]}") from None
+        raise PlatformFault(f"{url} could not be read: {first_line(error)}") from None
 
 
 def _from_web(url: str, login: Login | None, target: Path, max_bytes: int) -> datetime | None:

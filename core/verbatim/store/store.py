@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 
 from verbatim.documents import Document, FileRef
-from verbatim.errors import NotFound, PlatformFault
+from verbatim.errors import NotFound, PlatformFault, first_line
 from verbatim.store import layout
 from verbatim.store.local import move_into
 from verbatim.store.opening import local_directory, open_object_store
@@ -248,8 +248,7 @@ class Store:
             raise self._fault(error) from None
 
     def _fault(self, error: Exception) -> PlatformFault:
-        first = str(error).strip().splitlines()[0][:300]
-        return PlatformFault(f"the store {self.url} does not answer as it should: {first}")
+        return PlatformFault(f"the store {self.url} does not answer as it should: {first_line(error)}")
 
 
 def _close_to_others(directory: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verbatim.errors import VerbatimError
+from verbatim_runner.console import megabytes
 from verbatim_runner.environment.uv import cache_dir, run_uv
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def keep_within_limit(context: StageContext) -> None:
             excess -= _clear_packages(context, "prune")
         for each in sorted(known, key=lambda each: each.used_at):
             if excess > 0 and _remove(context, each.home):
-                context.console.say(f"the cache is full: removed an environment of {each.size / 1e6:.0f} MB")
+                context.console.say(f"the cache is full: removed an environment of {megabytes(each.size)}")
                 excess -= each.size
         if excess > 0:
             _clear_packages(context, "clean")

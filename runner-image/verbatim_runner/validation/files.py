@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from verbatim.errors import UserFault
+from verbatim.errors import UserFault, first_line
+from verbatim_runner.sources.formats import SUFFIXES, format_of, is_compressed, is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-Format = Literal["csv", "parquet", "jsonl"]
-_FORMATS: dict[str, Format] = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl", "ndjson": "jsonl"}
+    from verbatim_runner.sources.formats import Format
+
 _TEXT_WEIGHT, _GZIP_WEIGHT = 2, 8
 """About how many times the size of a file its rows take in memory."""
 _VALUE_BYTES = 8
@@ -46,14 +47,13 @@ def data_files(directory: Path, paths: Iterable[str], *, field: str) -> list[Dat
     """
     found = []
     for path in paths:
-        name = path.rpartition("/")[2]
-        if name.startswith(("_", ".")):
+        if is_marker(path):
             continue
-        suffix = name.lower().removesuffix(".gz").rpartition(".")[2]
-        if suffix not in _FORMATS:
-            expected = ", ".join(_FORMATS)
+        kind = format_of(path)
+        if kind is None:
+            expected = ", ".join(SUFFIXES)
             raise UserFault(f"{path} cannot be validated; expected files that end in {expected}", field=field)
-        found.append(DataFile(directory / path, path, _FORMATS[suffix]))
+        found.append(DataFile(directory / path, path, kind))
     if not found:
         raise UserFault("the channel has no file to validate", field=field)
     return found
@@ -61,7 +61,7 @@ def data_files(directory: Path, paths: Iterable[str], *, field: str) -> list[Dat
 
 def unreadable(file: DataFile, error: Exception, *, field: str) -> UserFault:
     """Return the fault of a file that is not what its suffix says."""
-    return UserFault(f"{file.name} cannot be read as {file.format}: {str(error)[:300]}", field=field)
+    return UserFault(f"{file.name} cannot be read as {file.format}: {first_line(error)}", field=field)
 
 
 def memory_estimate(files: Iterable[DataFile], *, field: str) -> int:
@@ -74,7 +74,7 @@ def memory_estimate(files: Iterable[DataFile], *, field: str) -> int:
 
 
 def _text_estimate(file: DataFile) -> int:
-    weight = _GZIP_WEIGHT if file.name.lower().endswith(".gz") else _TEXT_WEIGHT
+    weight = _GZIP_WEIGHT if is_compressed(file.name) else _TEXT_WEIGHT
     return file.path.stat().st_size * weight
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from verbatim.errors import UserFault
+from verbatim.errors import UserFault, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ class Table:
                 [_without_index(pq.read_schema(path)) for path in paths], promote_options="permissive"
             )
         except pa.ArrowTypeError as error:
-            raise UserFault(f"the files do not fit below each other: {str(error)[:300]}", field=field) from None
+            raise UserFault(f"the files do not fit below each other: {first_line(error)}", field=field) from None
         self.rows = sum(file.num_rows for file in metadata)
         self.columns = list(self._schema.names)
         self._row_bytes = sum(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from verbatim_runner.sources.snapshots.batches import read_batches
+from verbatim_runner.sources.parquet import read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verbatim.errors import UserFault
+from verbatim.errors import UserFault, first_line
+from verbatim_runner.sources.formats import format_of, is_compressed, is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import pyarrow as pa
+
+    from verbatim_runner.sources.formats import Format
 
 CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -48,21 +51,11 @@ def read_facts(path: Path, name: str, where: str, *, field: str) -> FileFacts:
     """
     if is_marker(name):
         return FileFacts(0)
-    reader = next((read for suffix, read in _READERS.items() if stem(name).endswith(suffix)), None)
+    kind = format_of(name)
     try:
-        return reader(path, name.lower().endswith(".gz")) if reader else FileFacts(None)
+        return _READERS[kind](path, is_compressed(name)) if kind else FileFacts(None)
     except DamagedFile as error:
         raise damaged(name, where, str(error), field=field) from None
-
-
-def is_marker(name: str) -> bool:
-    """Return whether a file holds no data, but something of its writer: ``_SUCCESS``, ``_metadata``, ``.part.crc``."""
-    return name.rpartition("/")[2].startswith(("_", "."))
-
-
-def stem(name: str) -> str:
-    """Return a file's name in lower case without ``.gz``; it ends in what tells the format."""
-    return name.lower().removesuffix(".gz")
 
 
 def damaged(name: str, where: str, problem: str, *, field: str) -> UserFault:
@@ -83,7 +76,7 @@ def _parquet(path: Path, compressed: bool) -> FileFacts:
         with pyarrow.parquet.ParquetFile(path) as content:
             return FileFacts(int(content.metadata.num_rows), content.schema_arrow)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DamagedFile(f"({size} bytes) cannot be read as Parquet: {_first_line(error)}") from None
+        raise DamagedFile(f"({size} bytes) cannot be read as Parquet: {first_line(error)}") from None
 
 
 def _csv(path: Path, compressed: bool) -> FileFacts:
@@ -117,16 +110,11 @@ def _count_lines(path: Path, compressed: bool) -> int:
         try:
             return sum(1 for line in content if not line.isspace())
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise DamagedFile(f"is no whole gzip file: {_first_line(error)}") from None
+            raise DamagedFile(f"is no whole gzip file: {first_line(error)}") from None
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-_READERS: dict[str, Callable[[Path, bool], FileFacts]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
+_READERS: dict[Format, Callable[[Path, bool], FileFacts]] = {
+    "parquet": _parquet,
+    "csv": _csv,
+    "jsonl": _json_lines,
 }

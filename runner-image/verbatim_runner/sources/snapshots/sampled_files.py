@@ -12,15 +12,17 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from verbatim.errors import UserFault
-from verbatim_runner.sources.snapshots.batches import BATCH_BYTES, BATCH_ROWS, read_batches
-from verbatim_runner.sources.snapshots.rows import FileFacts, damaged, read_facts, stem
+from verbatim.errors import UserFault, first_line
+from verbatim_runner.sources.formats import SUFFIXES, format_of, is_compressed
+from verbatim_runner.sources.parquet import BATCH_BYTES, BATCH_ROWS, read_batches
+from verbatim_runner.sources.snapshots.rows import FileFacts, damaged, read_facts
 from verbatim_runner.sources.snapshots.table import RowGroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from verbatim_runner.sources.formats import Format
     from verbatim_runner.sources.snapshots.sample import Sampler
 
     Record = tuple[bytes | None, bytes]  # the key, and the whole as it is in the file
@@ -51,18 +53,18 @@ def sample_file(path: Path, name: str, sampler: Sampler, where: str, *, field: s
     """
     import pyarrow as pa
 
-    write = next((write for suffix, write in _WRITERS.items() if stem(name).endswith(suffix)), None)
-    if write is None or (write is _parquet and name.lower().endswith(".gz")):
-        message = f"{where}: no sample can be taken of {name}; expected files that end in {', '.join(_WRITERS)}"
+    kind = format_of(name)
+    if kind is None or (kind == "parquet" and is_compressed(name)):
+        message = f"{where}: no sample can be taken of {name}; expected files that end in {', '.join(SUFFIXES)}"
         raise UserFault(f"{message}; .gz may follow but for .parquet", field=field)
-    schema = read_facts(path, name, where, field=field).schema if write is _parquet else None
+    schema = read_facts(path, name, where, field=field).schema if kind == "parquet" else None
     target = path.with_name(f"{path.name}.sample")
     try:
-        rows = write(path, target, name, sampler)
+        rows = _WRITERS[kind](path, target, name, sampler)
     except (_Unfit, csv.Error, EOFError, zlib.error, pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:  # the machine's fault, not the file's
             raise
-        raise damaged(name, where, f"cannot be sampled: {str(error)[:200]}", field=field) from None
+        raise damaged(name, where, f"cannot be sampled: {first_line(error)}", field=field) from None
     target.replace(path)
     return FileFacts(rows, schema)
 
@@ -190,7 +192,7 @@ class _Remembered:
 @contextmanager
 def _opened(path: Path, target: Path, name: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Open a file and its sample; a compressed one holds no name and no time: its bytes are its content's alone."""
-    if not name.lower().endswith(".gz"):
+    if not is_compressed(name):
         with path.open("rb") as content, target.open("wb") as out:
             yield content, out
         return
@@ -202,9 +204,8 @@ def _opened(path: Path, target: Path, name: str) -> Iterator[tuple[BinaryIO, Bin
         yield cast("BinaryIO", packed), cast("BinaryIO", out)
 
 
-_WRITERS: dict[str, Callable[[Path, Path, str, Sampler], int]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
+_WRITERS: dict[Format, Callable[[Path, Path, str, Sampler], int]] = {
+    "parquet": _parquet,
+    "csv": _csv,
+    "jsonl": _json_lines,
 }

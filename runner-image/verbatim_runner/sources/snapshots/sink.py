@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from verbatim.store import hash_file
-from verbatim_runner.sources.snapshots.batches import read_batches
-from verbatim_runner.sources.snapshots.rows import FileFacts, is_marker, read_facts
+from verbatim_runner.console import megabytes
+from verbatim_runner.sources.formats import is_marker
+from verbatim_runner.sources.parquet import read_batches
+from verbatim_runner.sources.snapshots.rows import FileFacts, read_facts
 from verbatim_runner.sources.snapshots.sample import Sampler
 from verbatim_runner.sources.snapshots.sampled_files import sample_file
 from verbatim_runner.sources.snapshots.table import TableFiles, columns_of
@@ -237,8 +239,3 @@ def _shared_columns(facts: Sequence[FileFacts]) -> tuple[Column, ...] | None:
     if first is None or not all(fact.schema is not None and fact.schema.equals(first) for fact in facts):
         return None
     return columns_of(first, {})
-
-
-def megabytes(size: float) -> str:
-    """Return bytes as people read them."""
-    return f"{size / 1e6:.1f} MB"

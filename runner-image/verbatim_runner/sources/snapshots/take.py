@@ -14,10 +14,11 @@ from verbatim.documents import now, tree_digest
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.snapshot import DatasetSnapshot
 from verbatim.stage import SnapshotRef
+from verbatim_runner.console import megabytes
 from verbatim_runner.sources.data import open_source
 from verbatim_runner.sources.snapshots.earlier import Earlier
 from verbatim_runner.sources.snapshots.proof import Proof
-from verbatim_runner.sources.snapshots.sink import StoreSink, megabytes
+from verbatim_runner.sources.snapshots.sink import StoreSink
 from verbatim_runner.sources.snapshots.stored import describe_move, stored_snapshot
 
 if TYPE_CHECKING:

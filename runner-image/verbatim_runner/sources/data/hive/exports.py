@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.paths import local_path
 from verbatim.store import open_object_store
 
@@ -73,8 +73,8 @@ class ExportDirectory:
                 if paths[-1].stat().st_size != item["size"]:
                     raise PlatformFault(f"{item['path']} in {self.uri} did not come as a whole")
         except (BaseError, OSError) as error:
-            reason = str(error).strip().split("\n", 1)[0][:300]
-            raise PlatformFault(f"what the Hive server wrote to {self.uri} cannot be read: {reason}") from None
+            message = f"what the Hive server wrote to {self.uri} cannot be read: {first_line(error)}"
+            raise PlatformFault(message) from None
         return paths
 
     def _delete(self) -> None:

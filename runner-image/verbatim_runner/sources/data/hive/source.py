@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from verbatim.channels import HiveSource
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.snapshot import SourceState
 from verbatim_runner.sources.data.hive import statements
 from verbatim_runner.sources.data.hive.arrow import batch_of, schema_of
@@ -22,6 +22,7 @@ from verbatim_runner.sources.data.hive.nested import selection
 from verbatim_runner.sources.data.hive.rows import read_rows
 from verbatim_runner.sources.data.hive.session import HiveSession
 from verbatim_runner.sources.data.hive.transport import ConnectionLost
+from verbatim_runner.sources.parquet import read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -189,8 +190,8 @@ def _count_rows(paths: Sequence[Path]) -> int:
     try:
         return sum(int(pyarrow.parquet.read_metadata(path).num_rows) for path in paths)
     except pa.ArrowInvalid as error:
-        reason = str(error).split("\n", 1)[0][:200]
-        raise PlatformFault(f"the Hive server wrote a file that is not Parquet, or not all of it: {reason}") from None
+        message = f"the Hive server wrote a file that is not Parquet, or not all of it: {first_line(error)}"
+        raise PlatformFault(message) from None
 
 
 def _give(paths: Sequence[Path], table: _Table, sink: DataSink) -> None:
@@ -209,6 +210,5 @@ def _give(paths: Sequence[Path], table: _Table, sink: DataSink) -> None:
         schema = pyarrow.schema(list(zip(table.schema.names, kinds, strict=True)))
     with sink.take_table(schema, table.source_types) as take:
         for path in paths:
-            with pyarrow.parquet.ParquetFile(path) as content:
-                for batch in content.iter_batches():
-                    take(batch.rename_columns(table.schema.names))
+            for batch in read_batches(path):
+                take(batch.rename_columns(table.schema.names))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.store.opening import DEFAULT_REGION
 from verbatim.store.transfer import Truncated
 
@@ -92,7 +92,7 @@ def is_forbidden(error: Any) -> bool:
 
 
 def _of_code(code: str, name: str, field: str, error: Exception) -> UserFault | PlatformFault:
-    said = str(error).strip().splitlines()[0][:300]
+    said = first_line(error)
     if code in _FORBIDDEN:
         return UserFault(f"{name} may not be read with this connection: {said}", field=field)
     if code == "NoSuchBucket":

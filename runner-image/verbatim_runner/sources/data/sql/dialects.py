@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -135,9 +135,9 @@ def fault_of(
     """
     cause: Exception = getattr(error, "orig", None) or error
     text = str(cause.args[1] if len(cause.args) > 1 else cause)
-    said = (text.strip().splitlines() or [type(cause).__name__])[0][:300]
     for secret in secrets:
-        said = said.replace(secret, "***")
+        text = text.replace(secret, "***")
+    said = first_line(cause, text)
     if dialect.blames(cause):
         return UserFault(f"{name} was refused, or gives what cannot be read: {said}", field=field)
     return PlatformFault(f"{name} was not answered: {said}")

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from verbatim.errors import PlatformFault, UserFault
+from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.snapshot import SourceState
 from verbatim_runner.sources.data.sql.dialects import Query, dialect_of, fault_of
 
@@ -162,7 +162,7 @@ def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema, *, field: str) -> p
         try:
             arrays.append(_array(values, column.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            reason = str(error).splitlines()[0][:200]
+            reason = first_line(error)
             message = (
                 f"a value of the column {column.name!r} does not fit {column.type}: {reason}. Cast it in the query"
             )
