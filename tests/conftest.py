@@ -172,11 +172,11 @@ def _postgresql_programs() -> Path | None:
 
 
 def _start_postgresql(programs: Path, home: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
-    """Start a server and wait until it listens.
+    """Start a server and wait until it takes connections.
 
     Raises:
         OSError: It cannot be started.
-        subprocess.SubprocessError: It ended at once, or does not listen within a minute.
+        subprocess.SubprocessError: It ended at once, or takes none within four minutes.
     """
     (home / "password").write_text("not-a-secret")
     (home / "password").chmod(0o644)
@@ -188,14 +188,19 @@ def _start_postgresql(programs: Path, home: Path, port: int, user: str | None) -
         server = subprocess.Popen(command, cwd=home, user=user, stdout=log, stderr=log)
     deadline = time.monotonic() + 240
     while server.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
+        if _is_ready(home / "data"):
             return server
+        time.sleep(0.05)
     server.kill()
     raise subprocess.SubprocessError(f"it does not start: {(home / 'log').read_text()[-500:]}")
+
+
+def _is_ready(data: Path) -> bool:
+    """Return whether a server takes connections, as ``pg_ctl`` tells it: it listens before it does."""
+    try:
+        return (data / "postmaster.pid").read_text().splitlines()[7:8] == ["ready   "]
+    except FileNotFoundError:
+        return False
 
 
 @pytest.fixture(scope="session")
