@@ -180,6 +180,16 @@ class TestAsOf:
         assert before.rows == after.rows
         assert before.fingerprint != after.fingerprint
 
+    @pytest.mark.parametrize(("then", "now"), [
+        ("SELECT 5 AS a, CAST(NULL AS INT) AS b", "SELECT CAST(NULL AS INT) AS a, 5 AS b"),
+        ("SELECT 1 AS a, array(1, NULL) AS b", "SELECT 1 AS a, array(NULL, 1) AS b"),
+        ("SELECT named_struct('x', 1, 'y', CAST(NULL AS INT)) AS a", "SELECT named_struct('x', CAST(NULL AS INT), 'y', 1) AS a"),
+        ("SELECT CAST(NULL AS ARRAY<INT>) AS a", "SELECT CAST(array() AS ARRAY<INT>) AS a"),
+        ("SELECT map('k', TIMESTAMP'2026-01-01 00:00:00.000001') AS a", "SELECT map('k', TIMESTAMP'2026-01-01 00:00:00.000002') AS a"),
+    ])  # fmt: skip
+    def test_values_that_change_places_with_nulls_are_seen(self, lake, then, now):
+        assert open_state(lake, then).fingerprint != open_state(lake, now).fingerprint
+
     def test_the_state_does_not_depend_on_the_order(self, lake):
         states = {
             open_state(lake, f"SELECT id, map('k', id) AS m FROM range(5000) ORDER BY id {order}").fingerprint

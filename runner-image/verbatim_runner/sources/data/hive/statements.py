@@ -40,15 +40,17 @@ def fingerprint(statement: str, columns: Sequence[tuple[str, str]], *, is_spark:
     """Return a statement of one row: how many rows a query has, and two sums over them that know no order.
 
     Both servers have ``hash``. Hive's is linear: rows that swap a value have the same sum, but another of squares.
+    Spark's passes over nulls, and to Hive's they are 0 and the empty text; so each column's being null is hashed, too.
     Both sums stay within a bigint up to four billion rows.
 
     Args:
         statement: One SELECT.
         columns: Name and type of each of its columns.
-        is_spark: Spark hashes no maps, but their JSON.
+        is_spark: Spark hashes no maps, and passes over nulls within others, but their JSON has them.
     """
     hashed = ", ".join(
-        f"to_json({quoted(name)})" if is_spark and "map<" in kind.lower() else quoted(name) for name, kind in columns
+        f"{_as_json(name) if is_spark and '<' in kind else quoted(name)}, {quoted(name)} IS NULL"
+        for name, kind in columns
     )
     rows = within(statement, f"CAST(hash({hashed}) AS BIGINT) AS h")
     definitions, select = split_with(rows)
@@ -64,6 +66,13 @@ def can_be_hashed(columns: Sequence[tuple[str, str]]) -> bool:
 def columns_digest(columns: Sequence[tuple[str, str]]) -> str:
     """Return a short digest of names and types."""
     return hashlib.sha256(repr([tuple(column) for column in columns]).encode()).hexdigest()[:16]
+
+
+def _as_json(name: str) -> str:
+    """Return Spark's expression for a nested column as text of which nothing is lost."""
+    form = "yyyy-MM-dd HH:mm:ss.SSSSSS"
+    options = f"map('timestampFormat', '{form}', 'timestampNTZFormat', '{form}', 'ignoreNullFields', 'false')"
+    return f"to_json({quoted(name)}, {options})"
 
 
 def quoted(name: str) -> str:
