@@ -29,10 +29,11 @@ def mysql_server(
 ) -> Iterator[DatabaseLogin]:
     """A MariaDB of this session's own; gives the login of a database ``lake`` that its user may do anything in."""
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    server, install = (shutil.which(name, path=search) for name in ("mariadbd", "mariadb-install-db"))
-    if not server or not install:
-        why = "mariadbd or mariadb-install-db is not installed"
-        unavailable("MySQL", why, "Install it (Debian: apt install mariadb-server-core)")
+    programs = ("mariadbd", "mariadb-install-db", "my_print_defaults")
+    server, install, defaults = (shutil.which(name, path=search) for name in programs)
+    if not server or not install or not defaults:
+        how = "Install them (Debian: apt install mariadb-server-core mariadb-client-core)"
+        unavailable("MySQL", f"{', '.join(programs)} are not all installed", how)
     port = free_port()
     with ExitStack() as stack:
         home = Path(tempfile.mkdtemp(prefix="verbatim-mysql-"))
