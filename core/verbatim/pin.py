@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from verbatim import __version__
 from verbatim.channels import FileSource, S3Source
@@ -202,7 +203,7 @@ def _plain_problems(
     found = [
         *_destination_problems(request, settings),
         *_index_problems(request, settings),
-        *_store_problems(request, data, store),
+        *_own_problems(request, data, settings, store),
     ]
     if request.as_of and request.as_of > moment + CLOCK_SKEW:
         found.append(Problem(field="as_of", expected="a moment that is not in the future", got=str(request.as_of)))
@@ -235,29 +236,47 @@ def _index_problems(request: RunRequest, settings: PlatformSettings) -> list[Pro
     return [problem for problem in found if problem]
 
 
-def _store_problems(request: RunRequest, data: Mapping[str, PinnedChannel], store: Store) -> list[Problem]:
-    """Find what lies in or around the platform's own store, which no conf may read or write by itself.
+def _own_problems(
+    request: RunRequest, data: Mapping[str, PinnedChannel], settings: PlatformSettings, store: Store
+) -> list[Problem]:
+    """Find what lies in or around the platform's own places, which no conf may read or write by itself.
 
-    Code may lie around it: what is packed leaves the platform's home out.
+    Those are its store, and where servers write what other runs have asked for. Code may lie around the store: what is
+    packed leaves the platform's home out.
     """
-    own = _as_prefix(os.path.realpath(store.local_root) if store.local_root else store.url)
+    own = {"store": str(store.local_root or store.url)}
+    own |= {"exports": settings.exports.uri} if settings.exports else {}
     sources = {f"data.{name}": data.get(name, asked).source for name, asked in request.data.items()}
     named = {field: source.uri for field, source in sources.items() if isinstance(source, FileSource | S3Source)}
     named |= {f"data.{name}": channel.database_file for name, channel in data.items() if channel.database_file}
     if request.model and request.model.destination:
         named["model.destination"] = request.model.destination
-    shared = {
-        field: uri for field, uri in named.items() if _as_prefix(uri).startswith(own) or own.startswith(_as_prefix(uri))
-    }
-    if _as_prefix(request.code.url).startswith(own):
-        shared["code.url"] = request.code.url
-    return [
-        Problem(field=field, expected="a place that shares nothing with the platform's own store", got=uri)
-        for field, uri in shared.items()
-    ]
+    found = list[Problem]()
+    for what, place in own.items():
+        expected, prefix = f"a place that shares nothing with the platform's own {what}", _as_prefix(place)
+        shared = {
+            field: uri
+            for field, uri in named.items()
+            if _as_prefix(uri).startswith(prefix) or prefix.startswith(_as_prefix(uri))
+        }
+        if _as_prefix(request.code.url).startswith(prefix):
+            shared["code.url"] = request.code.url
+        found += [Problem(field=field, expected=expected, got=uri) for field, uri in shared.items()]
+    return found
 
 
 def _as_prefix(place: str) -> str:
-    """Return a URL or path so that one lies in another if it begins with it; links are followed."""
-    plain = os.path.realpath(local_path(place)) if place.startswith((SCHEME, "/")) else place
-    return f"{plain.rstrip('/')}/"
+    """Return a URL or path so that one lies in another if it begins with it.
+
+    Links are followed. Of a URL of S3 nothing is left that a client drops or decodes.
+    """
+    if place.startswith((SCHEME, "/")):
+        return f"{os.path.realpath(local_path(place)).rstrip('/')}/"
+    try:
+        parts = urlsplit(place)
+    except ValueError:  # no client reads it as a URL
+        return place
+    if parts.scheme == "s3":
+        segments = [segment for segment in unquote(parts.path).split("/") if segment not in {"", "."}]
+        return "/".join(["s3:/", parts.netloc, *segments, ""])
+    return f"{place.rstrip('/')}/"

@@ -16,6 +16,7 @@ from verbatim.errors import RequestError
 from verbatim.pin import local_outputs, local_paths, pin_request
 from verbatim.settings import PlatformSettings
 from verbatim.spec import Image, RunSpec
+from verbatim.stage import S3Credentials
 from verbatim.store import Store, layout
 from verbatim.tree import list_tree, unpack_tree
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOMENT = datetime(2026, 11, 20, 4, 20, 10, tzinfo=UTC)
 RUN = "churn-20261120T042010-9f3c1a"
+UNSIGNED = S3Credentials(unsigned=True)
 IMAGE = Image(reference="verbatim-runner:latest", digest="sha256:1")
 
 
@@ -151,6 +153,29 @@ def test_a_conf_names_nothing_of_the_platforms_own_store(site: Site) -> None:
     problems = site.problems(data={"train": {"file": {"uri": inside}}}, model={"destination": around})
     assert "the platform's own store" in problems["data.train"]
     assert "the platform's own store" in problems["model.destination"]
+
+
+@pytest.mark.parametrize("place", ["s3://lake/verbatim/", "s3://lake/verbatim/runs/", "s3://lake/", "s3://lake/tmp/x/"])
+def test_no_channel_names_the_store_or_the_exports_in_a_bucket(site: Site, place: str) -> None:
+    site.store = Store("s3://lake/verbatim", UNSIGNED)
+    site.exports = {"uri": "s3://lake/tmp/"}
+    problems = site.problems(data={"train": {"s3": {"uri": place, "connection": "s3_lake"}}})
+    assert "the platform's own" in problems["data.train"]
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://lake/%76erbatim/a.tar.gz", "s3://lake//verbatim/a.zip", "s3://lake/./verbatim/a.zip"]
+)
+def test_no_spelling_of_a_bucket_leads_code_into_the_store(site: Site, url: str) -> None:
+    site.store = Store("s3://lake/verbatim", UNSIGNED)
+    assert "the platform's own store" in site.problems(code=url)["code.url"]
+
+
+@pytest.mark.parametrize("uri", ["s3://lake//verbatim/", "s3://lake/a/../verbatim/", "s3://lake/./a", "s3://lake?x/a/"])
+def test_a_place_in_a_bucket_is_spelled_in_one_way(site: Site, uri: str) -> None:
+    model = {"destination": uri, "connection": "s3_models"}
+    problems = site.problems(data={"train": {"s3": {"uri": uri, "connection": "s3_lake"}}}, model=model)
+    assert set(problems) == {"data.train.s3.uri", "model.destination"}
 
 
 @pytest.mark.parametrize("url", ["ssh://git@git.example/team/churn.git", "git@git.example:team/churn.git"])
