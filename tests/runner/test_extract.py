@@ -217,6 +217,25 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(ground, write_tree):
         assert not sink.files
 
 
+def test_a_file_that_becomes_a_link_out_of_the_data_is_not_read(ground, write_tree, tmp_path):
+    lake, secret = write_tree({"a.csv": "x\n1\n"}), tmp_path / "secret"
+    secret.write_text("s\n2\n")
+    for path in (lake / "a.csv", secret):
+        os.utime(path, (5, 5))
+    request = ground.request("extract", file_conf(lake))
+    pinned = request.spec.data["train"]
+    source = FileData(pinned.source, pinned.as_of, field="data.train.file.uri")
+    listed = source.state()
+    (lake / "a.csv").unlink()
+    (lake / "a.csv").symlink_to(secret)
+    with (
+        StoreSink(ground.context(request), "train", source, None) as sink,
+        pytest.raises(UserFault, match="cannot be read any more"),
+    ):
+        source.fetch(listed, sink)
+    assert not list(ground.store.keys("blobs"))
+
+
 @pytest.mark.s3
 class TestS3:
     @pytest.fixture

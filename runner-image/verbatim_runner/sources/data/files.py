@@ -6,8 +6,9 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from verbatim.beneath import open_beneath
 from verbatim.errors import UserFault
 from verbatim.paths import local_path
 from verbatim.problems import printable
@@ -66,28 +67,38 @@ class FileData:
 
     def _copy(self, item: SourceObject, target: Path, on_bytes: OnBytes) -> str:
         """Copy one file; returns its SHA-256."""
-        path = self._path if self._path.is_file() else self._path / item.path
         hasher = hashlib.sha256()
-        try:
-            with path.open("rb", buffering=0) as content, target.open("wb") as out:
-                while chunk := content.read(CHUNK_BYTES):
-                    hasher.update(chunk)
-                    out.write(chunk)
-                    on_bytes(len(chunk))
-            now = _describe(path, item.path)
-        except (FileNotFoundError, PermissionError) as error:
-            raise UserFault(f"{path} cannot be read any more: {error.strerror}", field=self.field) from None
+        with self._opened(item) as content, target.open("wb") as out:
+            while chunk := content.read(CHUNK_BYTES):
+                hasher.update(chunk)
+                out.write(chunk)
+                on_bytes(len(chunk))
+            now = _described(os.fstat(content.fileno()), item.path)
         if now != item or target.stat().st_size != item.size:
             message = (
-                f"{path} changed while it was read; write new data beside the old, and move finished files into place"
+                f"{self.name}: {item.path} changed while it was read; write new data beside the old, and move finished "
+                "files into place"
             )
             raise UserFault(message, field=self.field)
         return hasher.hexdigest()
+
+    def _opened(self, item: SourceObject) -> BinaryIO:
+        """Open a file that was listed; where it has become a link since, only one that stays in the directory."""
+        is_file = self._path.is_file()
+        root = self._path.resolve().parent if is_file else self._path.resolve()
+        real = self._path.resolve() if is_file else (root / item.path).resolve()
+        content = open_beneath(root, real.relative_to(root).as_posix()) if real.is_relative_to(root) else None
+        if content is None:
+            raise UserFault(f"{real} cannot be read any more", field=self.field)
+        return content
 
     def _refuse(self, error: OSError) -> None:
         raise UserFault(f"{error.filename} cannot be read: {error.strerror}", field=self.field)
 
 
 def _describe(path: Path, name: str) -> SourceObject:
-    status = path.stat()
+    return _described(path.stat(), name)
+
+
+def _described(status: os.stat_result, name: str) -> SourceObject:
     return SourceObject(path=name, size=status.st_size, modified_at=datetime.fromtimestamp(status.st_mtime, tz=UTC))
