@@ -47,6 +47,7 @@ def unavailable(pytestconfig: pytest.Config) -> Unavailable:
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what shares one platform, or the engine's containers, run in one process where tests run in several."""
     for item in items:
