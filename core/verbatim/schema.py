@@ -119,7 +119,7 @@ def _inner(annotation: Any) -> tuple[str, type[BaseModel] | None]:
 
 def _table(path: str, model: type[BaseModel]) -> str:
     rows = [
-        f"| `{name}` | {_type(field)} | {_default(field)} | {field.description} |"
+        f"| `{name}` | {_type(field)} | {_default(field)} | {_in_cell(field.description or '')} |"
         for name, field in model.model_fields.items()
     ]
     summary = (model.__doc__ or "").splitlines()[0]
@@ -127,6 +127,11 @@ def _table(path: str, model: type[BaseModel]) -> str:
     return "\n".join(
         [title, "", summary, "", "| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
     )
+
+
+def _in_cell(text: str) -> str:
+    """Return text as a cell of a table holds it: a bar would end the cell."""
+    return text.replace("|", r"\|")
 
 
 def _type(field: FieldInfo) -> str:

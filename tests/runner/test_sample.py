@@ -36,7 +36,7 @@ HALF = Sample(fraction=0.5, key="user_id", seed=7)
 
 
 def is_taken(key: object, sample: Sample = HALF) -> bool:
-    """Say what docs/data.md says, in other words."""
+    """Say what docs/samples.md says, in other words."""
     text = f"{sample.seed}" if key is None else f"{sample.seed}:{key}"
     return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) < sample.fraction * 2**64
 

@@ -170,7 +170,7 @@ class LargeChannel:
         return UserFault(
             f"{item.expectation_type} on {', '.join(columns)} needs all {self._table.rows:,} rows of it at once, and "
             "they do not fit in the memory of validate; raise resources.memory, or say it by an expectation that "
-            "looks at one row at a time (docs/data.md, Large channels)",
+            "looks at one row at a time (docs/validation.md, Large channels)",
             field=self._field,
         )
 

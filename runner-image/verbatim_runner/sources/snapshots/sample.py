@@ -2,7 +2,7 @@
 
 A key is taken where the first 8 bytes of the SHA-256 of ``<seed>:<key as text>``, in UTF-8, read as a big-endian
 number, are below ``fraction * 2**64``; every SQL dialect that has SHA-256 can do the same. Null is a key of its own,
-the hash of ``<seed>`` alone. ``key_texts`` says how a key is written as text; docs/data.md says it to users.
+the hash of ``<seed>`` alone. ``key_texts`` says how a key is written as text; docs/samples.md says it to users.
 """
 
 from __future__ import annotations
