@@ -97,6 +97,23 @@ def test_files_that_are_not_what_they_were_as_of_the_same_moment_are_named(lake:
     assert snapshot_of(lake.extract(stored=first.document)).digest == first.digest
 
 
+def test_of_two_runs_that_read_at_once_only_one_is_what_was_there(lake: Lake, monkeypatch):
+    read, other = take._Reading.read, list[StageResult]()
+
+    def overtaken(reading: Any, state: SourceState) -> Any:
+        found = read(reading, state)
+        lake.write("late.csv", "x\n3\n")
+        monkeypatch.setattr(take._Reading, "read", read)
+        other.append(lake.extract())
+        return found
+
+    monkeypatch.setattr(take._Reading, "read", overtaken)
+    result = lake.extract()
+    assert snapshot_of(other[0]).files == 3
+    assert "1 is gone or overwritten since: late.csv" in result.error.message
+    assert snapshot_of(lake.extract()).reused
+
+
 def test_a_moment_that_is_yet_to_come_promises_nothing(lake: Lake):
     lake.extract(MOMENT)
     lake.write("c.csv", "x\n3\n")

@@ -71,6 +71,8 @@ def _take(context: StageContext, channel: str, pinned: PinnedChannel) -> Snapsho
         _say(context, channel, document, ", unchanged, not read again")
     else:
         state, taken = _Reading(context, channel, pinned, source, proof).read(state)
+        proof = Proof(earlier, pinned, source)  # another run may have read it meanwhile, and found something else
+        proof.check_state(state)
         document = proof.check_rows(taken, context.store, context.work_dir)
         _say(context, channel, document, "" if document is taken else ", the same rows as before")
     stored = context.store.put_bytes(document.canonical(), f"{channel}.json")
