@@ -47,7 +47,7 @@ down: .venv/.runtime ## stop the embedded platform
 	@$(BIN)/verbatim down
 
 test: .venv/.development zipapp containers ## all tests
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 lint: .venv/.development check-generated ## ruff, mypy, import-linter, generated files
 	$(BIN)/ruff check .

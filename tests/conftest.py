@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["platform_fixture", "code_servers", "hive_server", "mysql_server", "runner.stages_in_containers"]
 
+SHARED = re.compile(r"\bmark\.(airflow|compose|docker)\b")
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 Unavailable = Callable[[str, str, str], NoReturn]
@@ -47,12 +50,22 @@ def unavailable(pytestconfig: pytest.Config) -> Unavailable:
 
 
 @pytest.hookimpl(tryfirst=True)
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what shares one platform, or the engine's containers, run in one process where tests run in several."""
-    for item in items:
-        shared = any(item.get_closest_marker(name) for name in ("airflow", "compose", "docker"))
-        item.add_marker(pytest.mark.xdist_group("platform" if shared else item.path.name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests by files; those that share one platform, or the engine's containers, are for one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "platform" if SHARED.search(_source(config.rootpath / file)) else file
+
+    return Scheduler(config, log)
+
+
+@cache
+def _source(file: Path) -> str:
+    return file.read_text()
 
 
 @pytest.hookimpl(tryfirst=True)
