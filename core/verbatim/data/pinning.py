@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,15 +26,12 @@ if TYPE_CHECKING:
 
     from verbatim.channels import ChannelRequest, SuiteRequest
     from verbatim.connections import ReadConnection
+    from verbatim.data.sql.scan import Dialect
     from verbatim.data.templates import Values
     from verbatim.settings import PlatformSettings
     from verbatim.store import Store
 
-SQL_DIALECTS: dict[str, Literal["postgres", "mysql", "sqlite"]] = {
-    "postgres": "postgres",
-    "mysql": "mysql",
-    "sqlite": "sqlite",
-}
+SQL_DIALECTS: dict[str, Dialect] = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 """By the type of the Airflow connection."""
 MAX_SUITE_BYTES = 4 * 1024 * 1024
 P = TypeVar("P", FileSource, S3Source)
@@ -149,9 +146,7 @@ class DataPinning:
             raise RequestError([Problem(field=f"{field}.connection", expected=expected, got=str(file))])
         return query, str(file)
 
-    def _bound(
-        self, text: str, dialect: Literal["hive", "postgres", "mysql", "sqlite"], channel: str, field: str
-    ) -> BoundQuery:
+    def _bound(self, text: str, dialect: Dialect, channel: str, field: str) -> BoundQuery:
         query = bind_query(text, self.values, dialect=dialect, field=field)
         if query.tables and not query.time_bound:
             self.warn(
