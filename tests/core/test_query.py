@@ -232,6 +232,7 @@ def test_it_is_known_whether_a_query_is_bound_in_time_and_ordered(query: str, ti
         "SELECT reflect('java.lang.Runtime', 'getRuntime')", "SELECT REFLECT2(a, 'b')", "SELECT java_method ('a', 'b')",
         "SELECT `reflect`('a', 'b')", "SELECT default.reflect('a')", "SELECT in_file('a', '/etc/passwd')",
         "SELECT reflect/* x */('a')", "SELECT * FROM IDENTIFIER('a' || 'b')", "SELECT 1 INTO u",
+        "SELECT * FROM libsvm.events", "SELECT * FROM `org.apache.spark.sql.parquet`.events",
         "SELECT * FROM parquet.`/data/x`", "SELECT * FROM `text`.`passwd`", "SELECT * FROM `csv`.`file:///etc/passwd`",
         "SELECT * FROM `org.apache.spark.sql.execution.datasources.text`.`/etc/passwd`",
         "SELECT * FROM t WHERE a = 'b", 'SELECT "a', "SELECT `a", "SELECT 'a\\'", "SELECT /* a", "SELECT /*+ a", "SELECT 1 */",

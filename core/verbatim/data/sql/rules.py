@@ -41,7 +41,23 @@ _FUNCTIONS: dict[Dialect, str] = {
 """Functions that run programs or other queries, read or write files, hold locks or wait."""
 
 _FILE_FORMATS = frozenset(
-    ("avro", "binaryfile", "csv", "delta", "image", "jdbc", "json", "orc", "parquet", "text", "xml")
+    (
+        "avro",
+        "binaryfile",
+        "csv",
+        "delta",
+        "hudi",
+        "iceberg",
+        "image",
+        "jdbc",
+        "json",
+        "kafka",
+        "libsvm",
+        "orc",
+        "parquet",
+        "text",
+        "xml",
+    )
 )
 
 
@@ -111,8 +127,8 @@ def is_ordered(tree: exp.Expr) -> bool:
 
 
 def _is_a_file(table: exp.Table, dialect: Dialect) -> bool:
-    """Return whether Spark would read a file or directory: ``FROM parquet.`name```."""
-    return dialect == "hive" and table.db.lower() in _FILE_FORMATS
+    """Return whether Spark would read a file or directory: ``FROM parquet.`name```, or by the name of a class."""
+    return dialect == "hive" and (table.db.lower() in _FILE_FORMATS or "." in table.db)
 
 
 def _full_name(table: exp.Table) -> str:
