@@ -41,23 +41,7 @@ _FUNCTIONS: dict[Dialect, str] = {
 """Functions that run programs or other queries, read or write files, hold locks or wait."""
 
 _FILE_FORMATS = frozenset(
-    (
-        "avro",
-        "binaryfile",
-        "csv",
-        "delta",
-        "hudi",
-        "iceberg",
-        "image",
-        "jdbc",
-        "json",
-        "kafka",
-        "libsvm",
-        "orc",
-        "parquet",
-        "text",
-        "xml",
-    )
+    ("avro", "binaryfile", "csv", "delta", "image", "jdbc", "json", "libsvm", "orc", "parquet", "text", "xml")
 )
 
 
