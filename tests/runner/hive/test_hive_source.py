@@ -26,6 +26,7 @@ from verbatim_runner.sources.data import open_source
 from verbatim_runner.sources.data.hive import session as hive_session
 from verbatim_runner.sources.data.hive import source as hive_source
 from verbatim_runner.sources.data.hive import statements
+from verbatim_runner.sources.data.hive import transport as hive_transport
 from verbatim_runner.sources.data.hive.exports import ExportDirectory
 from verbatim_runner.sources.data.hive.refusals import fault_of
 from verbatim_runner.sources.data.hive.transport import Address
@@ -152,6 +153,16 @@ class TestRows:
         with StoreSink(context, "train", source, None) as sink:
             source.fetch(source.state(), sink)
         assert (sink.rows, [column.name for column in sink.columns]) == (0, ["id", "word"])
+
+    @pytest.mark.parametrize("query", [
+        "SELECT repeat('x', 1000000) AS a FROM range(0, 300, 1, 1)",
+        "SELECT IF(id < 60000, 'x', repeat('x', 100000)) AS a FROM range(0, 63000, 1, 1)",
+    ])  # fmt: skip
+    def test_rows_too_wide_for_one_answer_come_in_several(self, lake, query):
+        source, context = lake.open(query)
+        with StoreSink(context, "train", source, None) as sink:
+            source.fetch(source.state(), sink)
+        assert sink.rows in (300, 63000)
 
     def test_the_same_rows_in_the_same_order_are_the_same_files(self, lake):
         query = "SELECT id, id * 0.5 AS x FROM range(30000) ORDER BY id"
@@ -361,6 +372,14 @@ class TestConnections:
         assert Address.of(self.login(extra={"auth_mechanism": "NOSASL"}), field="f").mechanism is None
         assert Address.of(self.login(username=None), field="f").username == "airflow"
         assert Address.of(self.login(extra={"use_ssl": "true"}), field="f").tls
+
+    def test_a_server_that_takes_a_connection_and_hangs_is_lost(self, monkeypatch):
+        monkeypatch.setattr(hive_transport, "ANSWER_TIMEOUT_S", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            login = self.login(host="127.0.0.1", port=server.getsockname()[1], extra={"auth_mechanism": "NOSASL"})
+            session = hive_session.HiveSession(login, "the query", channel="train", say=print)
+            with pytest.raises(PlatformFault, match="connection to the Hive server was lost"):
+                session.__enter__()
 
     @pytest.mark.parametrize(
         ("given", "expected"),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from verbatim_runner.sources.data.hive.session import HiveSession
 
-FIRST_ROWS, MAX_ROWS = 1_000, 10_000
+FIRST_ROWS, MAX_ROWS, CAREFUL_ROWS = 1, 10_000, 100
+"""A first row may have a hundred megabytes; so may, in what had thin rows, all of the next ten thousand."""
 ANSWER_BYTES = 8 << 20
 """What an answer aims at, as it lies in memory."""
 IN_FLIGHT = 2
@@ -30,14 +31,19 @@ END_S = 10.0
 PROGRESS_INTERVAL_S = 2.0
 
 
-def read_rows(session: HiveSession, operation: Any) -> Iterator[FetchResponse]:
+def read_rows(session: HiveSession, operation: Any, most_rows: int = MAX_ROWS) -> Iterator[FetchResponse]:
     """Yield a result's rows, answer by answer, in the server's order, until the server has no more.
+
+    Args:
+        session: Open.
+        operation: Its statement's, which has run.
+        most_rows: What the server is asked for at a time.
 
     Raises:
         ConnectionLost: The connection broke.
         PlatformFault: The server failed, or what it sent cannot be read.
     """
-    reader = _Reader(session, operation)
+    reader = _Reader(session, operation, most_rows)
     try:
         yield from reader.answers()
     except BaseException:
@@ -50,13 +56,14 @@ def read_rows(session: HiveSession, operation: Any) -> Iterator[FetchResponse]:
 class _Reader(threading.Thread):
     """Asks and reads; ends after the answer of no rows, or with the connection."""
 
-    def __init__(self, session: HiveSession, operation: Any) -> None:
+    def __init__(self, session: HiveSession, operation: Any, most_rows: int) -> None:
         super().__init__(name="hive-rows", daemon=True)
         self._session = session
         self._operation = operation
         self._came: queue.Queue[FetchResponse | Exception] = queue.Queue(WAITING)
         self._ended = threading.Event()
         self._rows = FIRST_ROWS
+        self._most_rows = most_rows
         self.start()
 
     def answers(self) -> Iterator[FetchResponse]:
@@ -125,7 +132,7 @@ class _Reader(threading.Thread):
     def _fit(self, answer: FetchResponse) -> None:
         size = sum(column.values.nbytes for column in answer.columns)
         fitting = answer.rows * ANSWER_BYTES // max(size, 1)
-        self._rows = max(1, min(MAX_ROWS, 4 * self._rows, fitting))
+        self._rows = max(1, min(self._most_rows, 4 * self._rows, fitting))
 
     def _put(self, answer: FetchResponse | Exception) -> None:
         while not self._ended.is_set():

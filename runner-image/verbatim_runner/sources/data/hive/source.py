@@ -1,7 +1,8 @@
 """Data from Hive: the rows of one query on a HiveServer2.
 
 Hive has no transaction around several statements: that the rows are those of the state is known by asking for the state
-again after the last row. A connection that is lost starts the query anew once; what had come is thrown away.
+again after the last row. A connection that is lost starts the query anew once; what had come is thrown away. Then few
+rows are asked for at a time: too many wide ones may be why it was lost.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from verbatim_runner.sources.data.hive.arrow import batch_of, schema_of
 from verbatim_runner.sources.data.hive.column_types import type_text
 from verbatim_runner.sources.data.hive.exports import ExportDirectory
 from verbatim_runner.sources.data.hive.nested import selection
-from verbatim_runner.sources.data.hive.rows import read_rows
+from verbatim_runner.sources.data.hive.rows import CAREFUL_ROWS, MAX_ROWS, read_rows
 from verbatim_runner.sources.data.hive.session import HiveSession
 from verbatim_runner.sources.data.hive.transport import ConnectionLost
 from verbatim_runner.sources.parquet import read_batches
@@ -76,6 +77,7 @@ class HiveData:
             raise PlatformFault(f"the channel {channel} was pinned without a place for the server's export")
         self._table: _Table | None = None
         self._exports = 0
+        self._most_rows = MAX_ROWS
 
     def state(self) -> SourceState:
         """Return the number of rows and a sum over them, which the server makes of the whole result."""
@@ -97,6 +99,7 @@ class HiveData:
             return work()
         except ConnectionLost as lost:
             self._say(f"{lost.message}; it is tried once more, from the start")
+        self._most_rows = CAREFUL_ROWS
         return work()
 
     def _session(self) -> HiveSession:
@@ -140,7 +143,7 @@ class HiveData:
         with self._session() as session, sink.take_table(table.schema, table.source_types) as take:
             taken = 0
             with session.run(table.reading) as operation:
-                for answer in read_rows(session, operation):
+                for answer in read_rows(session, operation, self._most_rows):
                     take(batch_of(answer, table.schema, row=taken, field=self.field))
                     taken += answer.rows
             self._check(session, table, state, taken)

@@ -28,6 +28,8 @@ DEFAULT_PORT = 10000
 CONNECT_TIMEOUT_S = 30.0
 KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 """A server that is gone without a word is noticed after a minute and a half; one that works may take its time."""
+ANSWER_TIMEOUT_S = 6 * 3600.0
+"""The most of it: a server that hangs, though its machine answers, does not hold a stage for ever."""
 BLOCK_BYTES = 4 << 20
 MECHANISMS = {"NONE": "PLAIN", "LDAP": "PLAIN", "CUSTOM": "PLAIN", "PLAIN": "PLAIN", "KERBEROS": "GSSAPI"}
 _LATER = "'NONE', 'LDAP', 'CUSTOM', 'KERBEROS' or 'NOSASL'"
@@ -102,7 +104,7 @@ def open_transport(address: Address, *, field: str) -> TSaslClientTransport | TB
         else:
             transport = TSaslClientTransport(lambda: _Sasl(address), address.mechanism, stream)
             transport.open()
-        stream.handle.settimeout(None)
+        stream.handle.settimeout(ANSWER_TIMEOUT_S)
     except ssl.SSLCertVerificationError as error:
         stream.close()
         raise UserFault(f"the certificate of {where} is not trusted: {error.verify_message}", field=field) from None
