@@ -258,7 +258,7 @@ def found(catalog: Catalog, name: str) -> list[str]:
 def test_an_extraction_is_entered_and_audited_once_however_often_it_is_booked(catalog: Catalog) -> None:
     for _ in range(3):
         extracted(catalog, "churn-1", "lake.events")
-    (row,) = catalog.extractions_of_run("churn-1")
+    (row,) = catalog.extractions_from("lake.events")
     assert (row.snapshot, row.connection, row.sources, row.rows, row.as_of) == (
         DIGEST, "lake", ["lake.events"], 7, MOMENT,
     )  # fmt: skip
@@ -269,7 +269,7 @@ def test_a_later_try_takes_the_place_of_an_earlier_one_and_both_are_audited(cata
     extracted(catalog, "churn-1", "lake.events")
     extracted(catalog, "churn-1", "lake.clicks", try_number=2, snapshot=OTHER_DIGEST)
     extracted(catalog, "churn-1", "lake.events")
-    (row,) = catalog.extractions_of_run("churn-1")
+    (row,) = catalog.extractions_from("lake.clicks")
     assert (row.try_number, row.snapshot) == (2, OTHER_DIGEST)
     assert (found(catalog, "lake.events"), found(catalog, "lake.clicks")) == ([], ["churn-1"])
     assert [entry.details["try_number"] for entry in catalog.audit()] == [2, 1]

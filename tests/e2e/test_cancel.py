@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import until
 from platform_fixture import VERBATIM
 
 if TYPE_CHECKING:
@@ -33,15 +33,6 @@ time.sleep(600)
 """
 
 
-def _until(condition: Callable[[], Any], what: str, timeout_s: float = 300) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not happen within {timeout_s} s")
-
-
 @pytest.mark.docker
 def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
     platform_with_engine: Callable[[str], Commands],
@@ -59,21 +50,21 @@ def test_a_run_marked_failed_while_it_trains_is_cancelled_and_registers_nothing(
     def row() -> dict[str, Any] | None:
         return next((row for row in verbatim("runs", "--json") if row["origin"]["airflow_run_id"] == run), None)
 
-    run_id = _until(row, "pinning")["run_id"]
-    _until(lambda: verbatim.run("logs", run_id, "--stage", "train").stdout.count("\ntraining\n"), "training")
+    run_id = until(row, "pinning")["run_id"]
+    until(lambda: verbatim.run("logs", run_id, "--stage", "train").stdout.count("\ntraining\n"), "training")
     api.patch(f"dags/train/dagRuns/{run}", {"state": "failed"})
 
     def stopped() -> dict[str, Any] | None:
         record = verbatim("show", run_id, "--json")
         return record if record["stages"]["train"]["state"] == "failed" else None
 
-    record = _until(stopped, "booking the stop")
+    record = until(stopped, "booking the stop")
     assert record["status"] == "cancelled"
     assert record["stages"]["train"]["error"]["kind"] == "stopped"
     assert record["model"] is None
     assert "register" not in record["stages"]
     running = {"label": f"verbatim.run={run_id}", "status": "running"}
-    _until(lambda: not docker_daemon.containers.list(filters=running), "the container's end")
+    until(lambda: not docker_daemon.containers.list(filters=running), "the container's end")
 
 
 def _interrupted(waiting: subprocess.Popen[str]) -> str:
@@ -110,4 +101,4 @@ def test_ctrl_c_while_waiting_leaves_the_run_and_says_so(verbatim: Commands, tmp
     def succeeded() -> bool:
         return any(row["run_id"] == run_id and row["status"] == "succeeded" for row in verbatim("runs", "--json"))
 
-    _until(succeeded, "the end")
+    until(succeeded, "the end")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_api import AirflowApi
@@ -45,15 +45,6 @@ def _wait_for(key: str, **more: str) -> list[dict[str, Any]]:
     return [{"s3": {"uri": f"s3://{BUCKET}/{key}", "connection": "awaited_lake"}, "every": "1s", **more}]
 
 
-def _until(condition: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not happen within {timeout_s} s")
-
-
 def _is_deferred(api: AirflowApi, run: str) -> bool:
     return bool(api.tasks(run)["pin"]["state"] == "deferred")
 
@@ -67,7 +58,7 @@ def test_a_run_holds_no_worker_until_the_key_comes_and_reads_what_came(
 ) -> None:
     source = {"s3": {"uri": f"s3://{BUCKET}/dt=1/", "connection": "awaited_lake"}}
     run = api.trigger(conf | {"wait_for": _wait_for("dt=1/_SUCCESS"), "data": {"train": source}})
-    _until(lambda: _is_deferred(api, run), "the deferral")
+    until(lambda: _is_deferred(api, run), "the deferral")
     assert _row(connected, run)["status"] == "running"
 
     for name, body in (("part.csv", b"x\n1\n2\n"), ("_SUCCESS", b"")):
@@ -85,9 +76,9 @@ def test_a_run_that_is_ended_while_it_waits_is_cancelled(
     connected: Commands, api: AirflowApi, conf: dict[str, Any]
 ) -> None:
     run = api.trigger(conf | {"wait_for": _wait_for("never")})
-    _until(lambda: _is_deferred(api, run), "the deferral")
+    until(lambda: _is_deferred(api, run), "the deferral")
     api.patch(f"dags/train/dagRuns/{run}", {"state": "failed"})
-    _until(lambda: _row(connected, run)["status"] == "cancelled", "booking the end")
+    until(lambda: _row(connected, run)["status"] == "cancelled", "booking the end")
 
 
 def test_what_does_not_come_in_time_fails_once_and_is_named(

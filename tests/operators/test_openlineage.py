@@ -120,7 +120,7 @@ def test_an_extraction_that_ran_tells_what_it_read_and_the_snapshot_that_it_made
 ) -> None:
     event = event_of(execute(StageOperator(task_id="extract", stage="extract")), tmp_path)
 
-    (row,) = platform.catalog.extractions_of_run(RUN_ID)
+    (row,) = platform.catalog.extractions_from(f"file://{tmp_path}/lake/")
     (read,), (made,) = event["inputs"], event["outputs"]
     assert (read["namespace"], read["name"]) == ("file", f"{tmp_path}/lake/")
     assert (made["namespace"], made["name"]) == (f"verbatim+{platform.store.url}", "snapshots/churn/train")
@@ -222,7 +222,7 @@ def test_what_keeps_lineage_from_being_told_does_not_fail_the_stage(
 
     monkeypatch.setattr(verbatim_operators.open_lineage, "lineage_of", broken)
     assert execute(StageOperator(task_id="extract", stage="extract")).get_openlineage_facets_on_complete(None) is None
-    assert platform.catalog.extractions_of_run(RUN_ID)
+    assert platform.catalog.source_names()
 
 
 WITHOUT_THE_PROVIDER = """
@@ -251,7 +251,7 @@ def test_a_site_without_the_provider_runs_its_stages_all_the_same(platform: Plat
         [sys.executable, "-c", WITHOUT_THE_PROVIDER, RUN_ID], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert platform.catalog.extractions_of_run(RUN_ID)
+    assert platform.catalog.source_names()
 
 
 def test_parsing_a_stage_loads_nothing_of_openlineage() -> None:

@@ -60,10 +60,6 @@ class Extractions(Database):
             if all(told.get("try_number") != try_number for told in connection.scalars(tries)):
                 note(connection, actor, "extract_failed", run_id, {"try_number": try_number, **details})
 
-    def extractions_of_run(self, run_id: str) -> list[ExtractionRow]:
-        """Return what a run extracted, by channel."""
-        return self._extractions(extractions.c.run_id == run_id)
-
     def extractions_into(self, digest: str) -> list[ExtractionRow]:
         """Return the extractions that gave a snapshot, the oldest first.
 
