@@ -1,23 +1,16 @@
 """A run's passage through its stages, as whoever orchestrates it sees it: Airflow's operators, or ``verbatim run``.
 
-It writes stage requests, reads results and keeps the books (catalog, model versions, manifest). It never runs a stage.
+It writes stage requests, reads results and has the books kept (``verbatim.books``). It never runs a stage.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from verbatim.books import Books
 from verbatim.connections import no_connection
-from verbatim.data.extraction import audit_entry, extraction_row, failed_entry
 from verbatim.documents import now
-from verbatim.errors import (
-    ContractError,
-    NotFound,
-    RequestError,
-    UserFault,
-    VerbatimError,
-)
-from verbatim.manifest import Manifest
+from verbatim.errors import ContractError, NotFound, RequestError, UserFault, VerbatimError
 from verbatim.pin import check_request, pin_request
 from verbatim.problems import printable
 from verbatim.record import latest_results
@@ -45,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from verbatim.catalog import Catalog, RunStatus
+    from verbatim.catalog import Catalog
     from verbatim.connections import ReadConnection
     from verbatim.settings import PlatformSettings
 
@@ -90,6 +83,7 @@ class RunLifecycle:
         self.store = store
         self.catalog = catalog
         self._settings = settings
+        self._books = Books(store, catalog)
 
     def pin(
         self,
@@ -258,15 +252,7 @@ class RunLifecycle:
 
     def finish(self, result: StageResult) -> None:
         """Keep the books after a stage: its run's status, audit, model version, manifest."""
-        if result.error:
-            self._book_failure(result, result.error)
-        elif isinstance(result.outputs, ExtractOutputs):
-            self._book_extraction(result, result.outputs)
-        elif isinstance(result.outputs, RegisterOutputs):
-            self._book_registration(result, result.outputs)
-        elif isinstance(result.outputs, PromoteOutputs):
-            self._seal(result.run_id)
-            self.catalog.update_run(result.run_id, status="succeeded", stage="promote")
+        self._books.enter(result)
 
     def fail(self, request: StageRequest, error: VerbatimError) -> StageResult:
         """Book a try as failed that gave no result of its own, or one that says success though it was stopped."""
@@ -320,52 +306,6 @@ class RunLifecycle:
             return PromoteOutputs(reason=f"awaits a person: verbatim promote {name} {version}")
         return PromoteOutputs(reason="the conf asks for no promotion")
 
-    def _book_failure(self, result: StageResult, error: StageError) -> None:
-        if result.stage == "extract":
-            run_id, actor = result.run_id, self.catalog.run(result.run_id).actor
-            told = failed_entry(self.spec(run_id).data, error)
-            self.catalog.book_failed_extraction(run_id, result.try_number, actor=actor, details=told)
-        if error.kind == "gate":
-            self.catalog.update_run(result.run_id, stage=result.stage, error=error.message)
-            return
-        status: RunStatus = "cancelled" if error.kind == "stopped" else "failed"
-        message = f"{error.field}: {error.message}" if error.field else error.message
-        self.catalog.update_run(result.run_id, status=status, stage=result.stage, error=message)
-
-    def _book_extraction(self, result: StageResult, outputs: ExtractOutputs) -> None:
-        spec, actor = self.spec(result.run_id), self.catalog.run(result.run_id).actor
-        for channel, snapshot in outputs.snapshots.items():
-            pinned = spec.data[channel]
-            row = extraction_row(result, channel, pinned, snapshot)
-            self.catalog.book_extraction(row, actor=actor, details=audit_entry(result, channel, pinned, snapshot))
-
-    def _book_registration(self, result: StageResult, outputs: RegisterOutputs) -> None:
-        """Commit the version; a run that missed a gate ends here, since nothing is left to be promoted."""
-        status = outputs.status
-        if outputs.name and outputs.version and outputs.digest and status:
-            self.catalog.commit_version(outputs.name, outputs.version, digest=outputs.digest, status=status)
-        if _missed_a_gate(latest_results(self.store, result.run_id)):
-            self._seal(result.run_id)
-            self.catalog.update_run(result.run_id, status="rejected", stage="register")
-
-    def _seal(self, run_id: str) -> None:
-        """Write the manifest, last and once."""
-        key = layout.manifest(run_id)
-        if self.store.exists(key):
-            return
-        spec, results = self.spec(run_id), latest_results(self.store, run_id)
-        registered = results["register"].outputs
-        named = isinstance(registered, RegisterOutputs) and registered.name
-        manifest = Manifest(
-            run_id=run_id,
-            spec=spec,
-            spec_digest=spec.content_digest(),
-            stages=results,
-            verdict="rejected" if _missed_a_gate(results) else "candidate" if named else "no_model",
-            sealed_at=now(),
-        )
-        self.store.publish(key, manifest)
-
     def _result(
         self,
         run_id: str,
@@ -398,11 +338,6 @@ class RunLifecycle:
 def _before(stage: StageName) -> set[StageName]:
     """Return the stages that have succeeded when this one is asked, and itself."""
     return {stage, "pin"}.union(*(_before(needed) for needed in _NEEDS[stage]))
-
-
-def _missed_a_gate(results: Mapping[StageName, StageResult]) -> bool:
-    evaluated = results["evaluate"].outputs if "evaluate" in results else None
-    return isinstance(evaluated, EvaluateOutputs) and not evaluated.passed
 
 
 def _outputs_of_nothing(request: StageRequest) -> Outputs | None:
