@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from verbatim.errors import PlatformFault
 from verbatim.snapshot import DatasetSnapshot
 from verbatim.spec import BoundQuery, BoundValue, PinnedChannel
 from verbatim.stage import DatabaseLogin, ExtractOutputs, StageResult, StageSecrets
+from verbatim_runner.sources.data.sql import mysql as mysql_source
 from verbatim_runner.sources.data.sql.source import SqlData
 from verbatim_runner.sources.workspace import place_snapshot
 
@@ -361,3 +363,12 @@ def test_a_kind_of_connection_that_is_not_known_is_told(ground: Ground, sqlite_f
     sqlite_file.login = DatabaseLogin(kind="generic")
     result = sqlite_file.extract(ground, "SELECT 1 AS x")
     assert (result.error.kind, result.error.field) == ("user", "data.train.sql.connection")
+
+
+def test_a_mysql_server_that_takes_a_connection_and_hangs_is_the_platforms_fault(ground: Ground, monkeypatch):
+    monkeypatch.setattr(mysql_source, "ANSWER_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        login = DatabaseLogin(kind="mysql", host="127.0.0.1", port=server.getsockname()[1], username="ada")
+        result = Database(None, login, None).extract(ground, "SELECT 1 AS a")
+    assert (result.error.kind, result.outputs) == ("platform", None)
+    assert "the query on db was not answered" in result.error.message

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from verbatim.stage import DatabaseLogin
 
 CONNECT_TIMEOUT_S = 30
+ANSWER_TIMEOUT_S = 6 * 3600
+"""How long a server may take over a query before its first row, or between two; then it is taken to hang."""
 
 
 @dataclass(frozen=True)

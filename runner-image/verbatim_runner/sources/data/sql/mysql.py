@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from verbatim_runner.sources.data.sql.dialects import CONNECT_TIMEOUT_S, Table, digest_of
+from verbatim_runner.sources.data.sql.dialects import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, Table, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +39,7 @@ class Mysql:
 
         login = self._login
         extra = json.loads(login.extra.get_secret_value()) if login.extra else {}
-        arguments = {"connect_timeout": CONNECT_TIMEOUT_S, "charset": "utf8mb4"}
+        arguments = {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": ANSWER_TIMEOUT_S, "charset": "utf8mb4"}
         if tls := extra.get("ssl"):
             arguments["ssl"] = json.loads(tls) if isinstance(tls, str) else tls
         if socket := extra.get("unix_socket"):

@@ -20,6 +20,9 @@ POSTGRES_EXTRAS = frozenset({
 })  # fmt: skip
 """What of the connection's extra field goes to libpq, as with Airflow's provider; the rest is Airflow's own."""
 
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
+"""A server that is gone without a word is noticed after a minute and a half, not after two hours."""
+
 AS_TEXT = ("json", "jsonb", "interval", "timetz", "uuid", "inet", "cidr")
 """Types that psycopg would make into objects that say less than PostgreSQL's own text, or other than it."""
 _PLATFORM_STATES = ("08", "40", "53", "55", "57", "58", "XX", "28")
@@ -49,8 +52,8 @@ class Postgres:
             "postgresql+psycopg", login.username, login.password.get_secret_value() if login.password else None,
             login.host, login.port, login.database,
         )  # fmt: skip
-        arguments = {"connect_timeout": CONNECT_TIMEOUT_S, **options}
-        return create_engine(url, poolclass=NullPool, connect_args=arguments, isolation_level="REPEATABLE READ")
+        own = {"connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVES}
+        return create_engine(url, poolclass=NullPool, connect_args=own | options, isolation_level="REPEATABLE READ")
 
     def begin(self, connection: Connection) -> None:
         """See ``Dialect``."""
