@@ -114,9 +114,14 @@ class LocalRun:
             tail.append(line)
             self._console.print(f"[dim]{stage:<9}│[/] {plain(line)}" if line else f"[dim]{stage:<9}│[/]")
 
+        try:
+            secrets = secrets_for(request, self._settings, read_connection)
+        except VerbatimError as error:
+            self._books.fail(request, error)
+            raise
         code = launch_stage(
-            request, secrets_for(request, self._settings, read_connection), zipapp=Path(self._settings.runner),
-            wheels=self._settings.wheels, on_line=show, stop=self._stop,
+            request, secrets, zipapp=Path(self._settings.runner), wheels=self._settings.wheels, on_line=show,
+            stop=self._stop,
         )  # fmt: skip
         try:
             result = self._books.result_of(request)

@@ -104,7 +104,9 @@ def open_local_settings() -> PlatformSettings:
     from verbatim_cli.connections import own_connections
 
     settings, own = open_settings(), own_connections()
-    allowed = Connections.model_validate({kind: (*names, *own) for kind, names in settings.connections})
+    allowed = Connections.model_validate(
+        {kind: tuple(dict.fromkeys((*names, *own))) for kind, names in settings.connections}
+    )
     return settings.model_copy(update={"files": Files(read=("*",), write=("*",)), "connections": allowed})
 
 

@@ -11,13 +11,15 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from verbatim import aws
 from verbatim.aws import s3_credentials_of
-from verbatim.channels import HiveSource, S3Source, SqlSource
+from verbatim.channels import HiveSource, S3Source, SqlSource, kind_of
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_login import default_port, server_of
 from verbatim.stage import DatabaseLogin, Login, StageSecrets
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.stage import StageRequest
 
-DATABASE_KINDS = ("hiveserver2", "hive_cli", "postgres", "mysql", "sqlite", "generic")
+DATA_KINDS = {"s3": (aws.KIND,), "hive": ("hiveserver2",), "sql": ("postgres", "mysql", "sqlite")}
+"""The types of connection that each kind of source reads by."""
 LOGIN_KINDS = ("git", "http", "https", "ssh", "sftp", "generic")
 
 
@@ -102,12 +105,7 @@ def login_of(connection: Connection) -> Login:
 
 
 def database_login_of(connection: Connection) -> DatabaseLogin:
-    """Return a connection as the login of a database or a HiveServer2.
-
-    Raises:
-        PlatformFault: It is of another kind.
-    """
-    _demand_kind(connection, DATABASE_KINDS)
+    """Return a connection as the login of a database or a HiveServer2."""
     return DatabaseLogin(
         kind=connection.kind,
         host=connection.host,
@@ -123,19 +121,34 @@ def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadCon
     """Return what a stage is handed: the credentials of the connections that it itself needs, without the store's.
 
     Raises:
-        UserFault: The spec names a connection that the settings do not allow, or that is for another server.
+        UserFault: The spec names a connection that the settings do not allow, or that is for another server, or data's
+            by one of another kind.
         PlatformFault: An allowed connection is not there, or is of another kind.
     """
+    read = cache(read)  # which may ask for a session's keys
     s3, logins = _s3_connections(request, settings), _logins(request, settings)
     databases = _databases(request, settings)
     for name, allowed in (*s3.items(), *databases.items(), *((name, allowed) for name, _, allowed in logins)):
         if name not in allowed:
             raise UserFault(f"the connection {name!r} is not one that confs may name; config/platform.yaml lists those")
+    if request.stage == "extract":
+        _demand_data_kinds(request, read)
     return StageSecrets(
         connections={name: s3_credentials_of(read(name)) for name in s3},
         logins={name: _login_for(url, read(name)) for name, url, _ in logins},
         databases={name: database_login_of(read(name)) for name in databases},
     )
+
+
+def _demand_data_kinds(request: StageRequest, read: ReadConnection) -> None:
+    for channel, pinned in request.spec.data.items():
+        kind, name = kind_of(pinned.source), getattr(pinned.source, "connection", None)
+        if name is None:
+            continue
+        found, wanted = read(name).kind, DATA_KINDS[kind]
+        if found not in wanted:
+            message = f"expected a connection of type {' or '.join(wanted)}; {name!r} is of type {found!r}"
+            raise UserFault(message, field=f"data.{channel}.{kind}.connection")
 
 
 def _s3_connections(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:

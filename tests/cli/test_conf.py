@@ -117,3 +117,18 @@ def test_a_run_without_airflow_refuses_to_wait(offline: Commands, tmp_path: Path
     assert done.returncode == 65, done.stderr
     assert "s3://lake/_SUCCESS" in done.stderr
     assert "verbatim submit" in done.stderr
+
+
+def test_a_run_whose_connection_is_of_another_type_ends_as_failed(
+    offline: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train.py").write_text("")
+    source = {"s3": {"uri": "s3://lake/churn/", "connection": "web"}}
+    (tmp_path / "conf.json").write_text(json.dumps({"data": {"train": source}}))
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://ada:canary@web.example")
+
+    record = offline("run", str(tmp_path), "--conf", str(tmp_path / "conf.json"), "--json", expect=65)
+
+    assert record["status"] == "failed"
+    assert record["error"].startswith("data.train.s3.connection: expected a connection of type aws")
+    assert "canary" not in json.dumps(record)

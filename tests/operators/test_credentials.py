@@ -64,13 +64,27 @@ def test_a_connection_that_is_not_allowed_is_never_read(settings: PlatformSettin
         secrets_for(make_request("extract", data=DATA), settings)
 
 
-@pytest.mark.parametrize(("name", "says"), [("absent", "no connection 'absent'"), ("web", "of type 'http'")])
-def test_a_connection_that_does_not_fit_is_the_platforms_fault(
-    name: str, says: str, allowing: PlatformSettings, make_request: MakeRequest
+def test_a_connection_that_is_not_there_is_the_platforms_fault(
+    allowing: PlatformSettings, make_request: MakeRequest
 ) -> None:
-    data: dict[str, Any] = {"train": {"s3": {"connection": name, "uri": "s3://lake/train/"}}}
-    with pytest.raises(PlatformFault, match=says):
+    data: dict[str, Any] = {"train": {"s3": {"connection": "absent", "uri": "s3://lake/train/"}}}
+    with pytest.raises(PlatformFault, match="no connection 'absent'"):
         secrets_for(make_request("extract", data=data), allowing)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "says"),
+    [
+        ("s3", {"connection": "web", "uri": "s3://lake/train/"}, "of type aws; 'web' is of type 'http'"),
+        ("hive", {"connection": "lake", "query": "SELECT 1"}, "of type hiveserver2; 'lake' is of type 'aws'"),
+    ],
+)
+def test_a_connection_of_another_type_than_the_sources_is_the_confs_fault(
+    kind: str, source: dict[str, Any], says: str, allowing: PlatformSettings, make_request: MakeRequest
+) -> None:
+    with pytest.raises(UserFault, match=says) as raised:
+        secrets_for(make_request("extract", data={"train": {kind: source}}), allowing)
+    assert raised.value.field == f"data.train.{kind}.connection"
 
 
 INDEXES = {"indexes": [{"url": "https://pypi.example/simple/", "connection": "pypi"}]}
