@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from verbatim.errors import first_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -65,7 +67,7 @@ def _demand_comparison(text: str) -> None:
     try:
         tree = ast.parse(PandasExprVisitor(ensure_scope(0), "pandas", "pandas").preparser(text).strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError) as error:
-        raise ValueError(f"row_condition cannot be read: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"row_condition cannot be read: {first_line(error)}") from None
     for node in ast.walk(tree):
         name = node.id if isinstance(node, ast.Name) else ""
         unfit = (
