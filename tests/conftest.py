@@ -52,13 +52,16 @@ def unavailable(pytestconfig: pytest.Config) -> Unavailable:
 @pytest.hookimpl(tryfirst=True)
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share the tests by files; those that share one platform, or the engine's containers, are for one process."""
+    """Share the tests by files; those that share a platform, the engine's containers or a HiveServer2 are for one process."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "platform" if SHARED.search(_source(config.rootpath / file)) else file
+            source = _source(config.rootpath / file)
+            if SHARED.search(source):
+                return "platform"
+            return "hive" if "hive_server" in source else file
 
     return Scheduler(config, log)
 
