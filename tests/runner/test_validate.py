@@ -148,6 +148,7 @@ MARK = "@pd.core.frame.com.builtins.open('{}', 'w')"
         {"type": "comparison", "column": {"name": "x"}, "operator": "==", "parameter": 1}]}},
     {"row_condition": "x.to_csv('{}') == 1", "condition_parser": "pandas"},
     {"row_condition": "x == 1\nx.to_csv('{}')", "condition_parser": "pandas"},
+    {"row_condition": "((x", "condition_parser": "pandas"},
 ])  # fmt: skip
 def test_a_suite_runs_no_code(validate, tmp_path, arguments):
     mark = tmp_path / "made"

@@ -7,6 +7,7 @@ conditions as Python; references of a JSON Schema to others are fetched. What is
 from __future__ import annotations
 
 import ast
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from verbatim.errors import first_line
@@ -38,7 +39,7 @@ def demand_harmless(kwargs: Mapping[str, Any]) -> None:
         ValueError: Something of them is not known to be harmless; what, and what is allowed instead.
     """
     condition = kwargs.get("row_condition")
-    if condition is not None:
+    if condition:  # an empty one is none
         _demand_comparison(_as_pandas(condition))
     _demand_local(kwargs.get("json_schema"))
 
@@ -66,7 +67,7 @@ def _demand_comparison(text: str) -> None:
         raise ValueError("row_condition is not one line")
     try:
         tree = ast.parse(PandasExprVisitor(ensure_scope(0), "pandas", "pandas").preparser(text).strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, TokenError, RecursionError, MemoryError) as error:
         raise ValueError(f"row_condition cannot be read: {first_line(error)}") from None
     for node in ast.walk(tree):
         name = node.id if isinstance(node, ast.Name) else ""
