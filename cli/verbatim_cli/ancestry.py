@@ -18,7 +18,7 @@ SHOWN = 10
 def print_lineage(lineage: dict[str, Any]) -> None:
     """Print a lineage (``verbatim.lineage``)."""
     tree = _TREES[lineage["kind"]](lineage)
-    stdout().print(tree)
+    stdout().print(tree, soft_wrap=False)  # where lines are not to be wrapped, a tree cuts them
 
 
 def _tree_of_model(lineage: dict[str, Any]) -> Tree:
@@ -103,6 +103,7 @@ def _add_channel(tree: Tree, name: str, channel: dict[str, Any]) -> None:
     if channel["query"]:
         lines = channel["query"]["statement"].strip().splitlines()
         told = lines[:SHOWN] + ["…"] * (len(lines) > SHOWN)
+        told += [f"{name} = {value['text']}" for name, value in channel["query"]["values"].items()]
         branch.add("query\n" + "\n".join(f"[dim]{plain(line)}[/]" for line in told))
     if moved := channel["moved"]:
         branch.add(f"[yellow]the source has moved:[/] {plain(moved)}")

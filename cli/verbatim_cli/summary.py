@@ -106,8 +106,11 @@ def _print_channel(name: str, data: dict[str, Any]) -> None:
         return
     rows = f", {counted(data['rows'], 'row')}" if data["rows"] is not None else ""
     content = f"{counted(data['files'], 'file')}, {human_size(data['bytes'])}{rows}"
-    unbound = "" if data["time_bound"] else ", [yellow]not time-bound[/]"
-    stdout().print(f"data         {plain(name)}: {content}  (snapshot {data['digest'][:_SHORT]}{unbound})")
+    sample = (
+        f", {data['sample']['fraction']:.6g} of the keys of {plain(data['sample']['key'])}" if data["sample"] else ""
+    )
+    marks = f"{', reused' if data['reused'] else ''}{'' if data['time_bound'] else ', [yellow]not time-bound[/]'}"
+    stdout().print(f"data         {plain(name)}: {content}{sample}  (snapshot {data['digest'][:_SHORT]}{marks})")
     if data["moved"]:
         stdout().print(f"             [yellow]the source has moved:[/] {plain(data['moved'])}")
 

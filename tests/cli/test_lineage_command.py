@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from platform_fixture import Commands
 
 TRAIN = """
@@ -66,6 +71,28 @@ def test_the_trees_name_what_they_lead_to(verbatim: Commands, record: dict[str, 
     for name in ("churn:1", "latest", uri(record)):
         told = verbatim("lineage", name)
         assert all(part in told for part in ("churn version 1", record["run_id"], digest, uri(record))), told
+
+
+def test_a_query_is_told_to_its_end_with_the_values_that_it_was_given(
+    offline: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "lake.db")) as lake:
+        lake.execute("CREATE TABLE people (name TEXT)")
+        lake.execute("INSERT INTO people VALUES ('ada')")
+        lake.commit()
+    monkeypatch.setenv("AIRFLOW_CONN_LITE", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "lake.db")}))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/train.py").write_text("")
+    query = f"SELECT name FROM people WHERE name = {{{{ parameters.who }}}} AND name NOT IN ({', '.join(['1'] * 99)})"
+    source = {"sql": {"connection": "lite", "query": f"{query} ORDER BY name"}}
+    conf = {"data": {"train": source}, "parameters": {"who": "ada"}, "model": None}
+    (tmp_path / "conf.json").write_text(json.dumps(conf))
+
+    run = offline("run", str(tmp_path / "code"), "--conf", str(tmp_path / "conf.json"), "--json")
+
+    told = offline("lineage", run["run_id"])
+    assert "ORDER BY name" in told
+    assert re.search(r"v1 = ada$", told, re.MULTILINE)
 
 
 def test_a_name_that_means_nothing_tells_what_there_is(verbatim: Commands, record: dict[str, Any]) -> None:

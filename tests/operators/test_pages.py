@@ -9,7 +9,7 @@ import pytest
 
 from verbatim.documents import now
 from verbatim.metrics import MetricPoint
-from verbatim.spec import BoundQuery
+from verbatim.spec import BoundQuery, BoundValue
 from verbatim.stage import ExtractOutputs, SnapshotRef, StageResult, SuiteResult, ValidateOutputs
 from verbatim_operators.pages.curves import HEIGHT, WIDTH, curves
 
@@ -118,7 +118,12 @@ def test_the_page_says_where_the_data_came_from_and_marks_what_is_not_bound_to_a
     from verbatim.store import Store, layout
 
     spec = make_request(data={"train": {"hive": {"connection": "lake", "query": f"SELECT '{HOSTILE}'"}}}).spec
-    query = BoundQuery(statement=f"SELECT '{HOSTILE}' FROM lake.events", tables=("lake.events",), time_bound=False)
+    query = BoundQuery(
+        statement=f"SELECT '{HOSTILE}' FROM lake.events",
+        values={"v1": BoundValue(kind="text", text=f"ada{HOSTILE}")},
+        tables=("lake.events",),
+        time_bound=False,
+    )
     channel = spec.data["train"].model_copy(update={"query": query})
     snapshot = SnapshotRef(digest="a" * 64, document="b" * 64, files=1, bytes=9, rows=12, moved="3 rows fewer")
     result = StageResult(
@@ -132,7 +137,7 @@ def test_the_page_says_where_the_data_came_from_and_marks_what_is_not_bound_to_a
 
     page = client.get("/runs/churn-1/page").text
 
-    for told in ("lake.events", "through lake", "not time-bound", "3 rows fewer", ">12<", "a" * 12):
+    for told in ("lake.events", "through lake", "not time-bound", "3 rows fewer", "v1 = ada&lt;", ">12<", "a" * 12):
         assert told in page, told
     assert HOSTILE not in page
 
@@ -169,6 +174,12 @@ def test_what_the_one_suite_said_is_shown_at_once(client: TestClient, judged: Ca
         assert "default-src 'none'" in policy
         assert "script" not in policy
         assert page.headers["cache-control"] == "private, no-store"
+
+
+def test_the_record_s_page_links_to_what_suites_said(client: TestClient, judged: Callable[..., None]) -> None:
+    assert 'href="validation"' not in client.get("/runs/churn-1/page").text
+    judged(train="<p>12 rows</p>")
+    assert 'href="validation"' in client.get("/runs/churn-1/page").text
 
 
 def test_of_several_suites_there_is_a_list(client: TestClient, judged: Callable[..., None]) -> None:
