@@ -1,7 +1,8 @@
-"""The runner's command: run one stage from its request, write its result, exit with its code; or open a shell in one.
+"""The runner's command: run one stage from its request, write its result, exit with its code; or answer about one.
 
 ``verbatim-runner stage --input DIR --work DIR`` finds ``request.json`` and ``secrets.json`` in the input directory; the
-secrets are deleted as soon as they are read. So does ``verbatim-runner shell``, with a command after ``--`` or none.
+secrets are deleted as soon as they are read. So do ``shell``, with a command after ``--`` or none, ``inspect`` and
+``profile``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ from verbatim_runner.stage_context import StageContext, StageFailed
 from verbatim_runner.system_packages import SystemPackagesNeeded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from verbatim.documents import Document
 
 PR_SET_PDEATHSIG = 1
 """Of ``prctl``, see linux/prctl.h."""
@@ -145,14 +149,7 @@ def run_inspection(input_dir: Path, work_dir: Path) -> ExitCode:
     """
     from verbatim_runner.inspection import inspect_project
 
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        found = inspect_project(_open(input_dir, work_dir, Store))
-    except VerbatimError as error:
-        print(StageError.of(error).canonical().decode())
-        return error.exit_code
-    print(found.canonical().decode())
-    return ExitCode.OK
+    return _answer(input_dir, work_dir, inspect_project)
 
 
 def run_profile(input_dir: Path, work_dir: Path) -> ExitCode:
@@ -164,17 +161,22 @@ def run_profile(input_dir: Path, work_dir: Path) -> ExitCode:
     """
     from verbatim_runner.profile import profile_snapshot
 
+    return _answer(input_dir, work_dir, profile_snapshot)
+
+
+def _answer(input_dir: Path, work_dir: Path, ask: Callable[[StageContext], Document]) -> ExitCode:
+    """Print what a question has for an answer; where it has none, the fault."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         context = _open(input_dir, work_dir, Store)
         try:
-            draft = profile_snapshot(context)
+            answer = ask(context)
         finally:
             _clear(context)
     except VerbatimError as error:
         print(StageError.of(error).canonical().decode())
         return error.exit_code
-    print(draft.canonical().decode())
+    print(answer.canonical().decode())
     return ExitCode.OK
 
 
