@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from verbatim.documents import Document
+from verbatim.documents import Document, Pattern
 from verbatim.fields import FileUri, RelativePath, S3Uri
 from verbatim.quantities import parse_duration
 
@@ -104,8 +104,10 @@ class HiveWait(Document):
     """A partition that has to be there."""
 
     connection: str = Field(min_length=1, description="Airflow connection (apache-hive provider) of the server")
-    table: str = Field(pattern=r"^\w+(\.\w+)?$", description="the table, such as events or lake.events")
-    partition: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(
+    table: Annotated[str, Pattern(r"^\w+(\.\w+)?$", "a table such as events or lake.events")] = Field(
+        description="the table, such as events or lake.events"
+    )
+    partition: dict[Annotated[str, Pattern(r"^\w+$", "a column such as dt")], str] = Field(
         min_length=1, description='column to value, such as {"dt": "{{ interval_start | ds }}"}'
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from verbatim.connections import DATA_KINDS
 from verbatim.data.sql.literals import bound_value, hive_literal
 from verbatim.data.waiting import connection_of, described
 from verbatim.errors import PlatformFault, UserFault, first_line
@@ -16,21 +17,24 @@ from verbatim_operators.credentials import read_connection
 if TYPE_CHECKING:
     from verbatim.channels import HiveWait, S3Wait, WaitRequest
 
-_KINDS = {"s3": "aws", "hive": "hiveserver2"}
+_REFUSED = "Bad status"
+"""How thrift_sasl tells that a server refuses a login."""
 
 
 def is_there(wait: WaitRequest) -> bool:
     """Return whether something is there now.
 
     Raises:
-        UserFault: The bucket or the table is not there, or may not be read.
-        PlatformFault: The connection is not there or of another kind, or its server does not answer.
+        UserFault: The bucket or the table is not there, or may not be read; the connection is of another kind, or its
+            login is refused.
+        PlatformFault: The connection is not there, or its server does not answer.
     """
     kind = "s3" if wait.s3 else "hive"
-    found = read_connection(connection_of(wait)).kind
-    if found != _KINDS[kind]:
-        message = f"the connection {connection_of(wait)!r} is of type {found!r}; {_KINDS[kind]!r} is needed"
-        raise PlatformFault(message)
+    name, wanted = connection_of(wait), DATA_KINDS[kind]
+    found = read_connection(name).kind
+    if found not in wanted:
+        message = f"expected a connection of type {' or '.join(wanted)}; {name!r} is of type {found!r}"
+        raise UserFault(message, field="wait_for")
     if wait.s3:
         return _object_is_there(wait.s3, described(wait))
     assert wait.hive is not None  # a wait has the one or the other
@@ -72,6 +76,9 @@ def _partition_is_there(place: HiveWait, name: str) -> bool:
         said = f"{name} cannot be looked for with the connection {place.connection!r}: {_said(error)}"
         raise UserFault(said, field="wait_for") from None
     except (TException, OSError) as error:
+        if _REFUSED in str(error):
+            said = f"{name} cannot be looked for: the server refuses the login of the connection {place.connection!r}"
+            raise UserFault(said, field="wait_for") from None
         raise PlatformFault(f"{name} cannot be looked for: {type(error).__name__}, no answer of the server") from None
 
 

@@ -242,11 +242,12 @@ def test_failed_expectations_are_told_in_the_suites_order(validate):
 
 def test_a_suite_that_only_warns_lets_the_run_go_on(validate, ground):
     for number in (1, 2):
-        result = validate(SUITE, {"a.csv": "x,y\n1,2\n,3\n"}, severity="warn", try_number=number)
+        result = validate(SUITE, {"a.csv": "a,x,y\nk,1,2\nl,,3\n"}, severity="warn", try_number=number)
         assert result.state == "succeeded"
         judged = result.outputs.results["train"]
         assert (judged.passed, judged.reused, judged.failed[0].severity) == (True, number == 2, "warn")
         assert "expect_column_values_to_not_be_null on x: observed 1 of 2 values" in result.warnings[0]
+        assert '{"row": 2, "x": null, "a": "l"' in result.warnings[0]
     assert ground.store.keys("indexes/quarantine") == []
     assert "warning" in ground.store.get_blob(judged.data_docs.sha256).decode()
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from verbatim.stage import FailedExpectation
 from verbatim_runner.validation.judge import Result, columns_of, raised
+from verbatim_runner.validation.rows import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pydantic import JsonValue
 
 Severity = Literal["fail", "warn"]
 
@@ -62,7 +65,14 @@ def in_words(channel: str, failed: Iterable[FailedExpectation], evaluated: int) 
     for item in items[:_NAMED]:
         subject = f"{item.expectation} on {item.column}" if item.column else item.expectation
         lines.append(f"  - {subject}: observed {item.observed}")
-        lines += [f"      {json.dumps(row, ensure_ascii=False)}" for row in item.rows[:_SHOWN_ROWS]]
+        lines += [f"      {_row(row, item.column)}" for row in item.rows[:_SHOWN_ROWS]]
     if len(items) > _NAMED:
         lines.append(f"  … and {len(items) - _NAMED} more")
     return "\n".join(lines)
+
+
+def _row(row: dict[str, JsonValue], column: str | None) -> str:
+    """Return a row as JSON: its number and the column in question first, also where it was kept with sorted names."""
+    number = f"_{ROW}" if f"_{ROW}" in row else ROW
+    first = {name: row[name] for name in (number, column) if name in row}
+    return json.dumps(first | row, ensure_ascii=False)
