@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from verbatim.store import LiveWriter
 
 FLUSH_INTERVAL_S = 1.0
+PROGRESS_INTERVAL_S = 2.0
+"""How often what takes long says how far it is."""
 
 
 class Console:

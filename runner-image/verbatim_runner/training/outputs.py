@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from verbatim.errors import UserFault
 from verbatim.problems import printable
+from verbatim_runner.console import PROGRESS_INTERVAL_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,6 @@ PARALLEL_FILES = 8
 PARALLEL_LARGE_FILES = 2
 """Each has up to 12 parts of 5 MiB in memory."""
 LARGE_BYTES = 64 * 1024 * 1024
-PROGRESS_INTERVAL_S = 2.0
 
 Named = tuple[str, Path]
 """The name to record, a relative POSIX path, and the file."""

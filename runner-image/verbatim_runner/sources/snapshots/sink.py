@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from verbatim.store import hash_file
-from verbatim_runner.console import megabytes
+from verbatim_runner.console import PROGRESS_INTERVAL_S, megabytes
 from verbatim_runner.sources.formats import is_marker
 from verbatim_runner.sources.parquet import read_batches
 from verbatim_runner.sources.snapshots.rows import FileFacts, read_facts
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from verbatim_runner.stage_context import StageContext
 
 PARALLEL_FILES = 16
-PROGRESS_INTERVAL_S = 2.0
 
 
 class StoreSink:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from thrift.Thrift import TException
 
 from verbatim.errors import PlatformFault
+from verbatim_runner.console import PROGRESS_INTERVAL_S
 from verbatim_runner.sources.data.hive.wire import FetchResponse, read_fetch_response, write_fetch_request
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ ANSWER_BYTES = 8 << 20
 IN_FLIGHT = 2
 WAITING = 2
 END_S = 10.0
-PROGRESS_INTERVAL_S = 2.0
 
 
 def read_rows(session: HiveSession, operation: Any, most_rows: int = MAX_ROWS) -> Iterator[FetchResponse]:

@@ -16,6 +16,7 @@ from thrift.Thrift import TException
 from thrift.transport.TTransport import TTransportException
 
 from verbatim.errors import PlatformFault, UserFault
+from verbatim_runner.console import PROGRESS_INTERVAL_S
 from verbatim_runner.sources.data.hive.refusals import fault_of
 from verbatim_runner.sources.data.hive.transport import Address, ConnectionLost, open_transport
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 PROTOCOL = ttypes.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6
 """The oldest that gives results in columns; later ones may compress them."""
 FIRST_LOOK_S, LOOK_INTERVAL_S = 0.01, 0.5
-PROGRESS_INTERVAL_S = 2.0
 SPARK_SETTINGS = (
     "spark.sql.session.timeZone=UTC",
     "spark.sql.thriftServer.incrementalCollect=true",  # the server does not hold the result in memory
