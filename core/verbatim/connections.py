@@ -19,9 +19,11 @@ from pydantic import SecretStr
 
 from verbatim import aws
 from verbatim.aws import s3_credentials_of
-from verbatim.channels import HiveSource, S3Source, SqlSource, kind_of
+from verbatim.channels import FileSource, HiveSource, S3Source, SqlSource, kind_of
 from verbatim.errors import PlatformFault, UserFault
 from verbatim.git_login import default_port, server_of
+from verbatim.paths import SCHEME, local_path
+from verbatim.permission import is_inside
 from verbatim.stage import DatabaseLogin, Login, StageSecrets
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ def secrets_for(request: StageRequest, settings: PlatformSettings, read: ReadCon
         PlatformFault: An allowed connection is not there, or is of another kind.
     """
     read = cache(read)  # which may ask for a session's keys
+    _demand_paths(request, settings)
     s3, logins = _s3_connections(request, settings), _logins(request, settings)
     databases = _databases(request, settings)
     for name, allowed in (*s3.items(), *databases.items(), *((name, allowed) for name, _, allowed in logins)):
@@ -149,6 +152,27 @@ def _demand_data_kinds(request: StageRequest, read: ReadConnection) -> None:
         if found not in wanted:
             message = f"expected a connection of type {' or '.join(wanted)}; {name!r} is of type {found!r}"
             raise UserFault(message, field=f"data.{channel}.{kind}.connection")
+
+
+def _demand_paths(request: StageRequest, settings: PlatformSettings) -> None:
+    """Look once more at where paths lead, for a run may wait for hours: a directory may have become a link since.
+
+    Raises:
+        UserFault: One leads out of what the settings allow.
+    """
+    spec, read, write = request.spec, settings.files.read, settings.files.write
+    named = list[tuple[str, Path, tuple[str, ...]]]()
+    if request.stage == "extract":
+        for name, channel in spec.data.items():
+            if isinstance(channel.source, FileSource):
+                named.append((f"data.{name}.file.uri", local_path(channel.source.uri), read))
+            if channel.database_file:
+                named.append((f"data.{name}.sql.connection", Path(channel.database_file), read))
+    if request.stage == "register" and spec.model and (spec.model.destination or "").startswith(SCHEME):
+        named.append(("model.destination", local_path(str(spec.model.destination)), write))
+    for subject, path, allowed in named:
+        if not is_inside(path, allowed):
+            raise UserFault(f"{path} leads out of what config/platform.yaml allows, as it does by now", field=subject)
 
 
 def _s3_connections(request: StageRequest, settings: PlatformSettings) -> dict[str, tuple[str, ...]]:

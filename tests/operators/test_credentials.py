@@ -87,6 +87,21 @@ def test_a_connection_of_another_type_than_the_sources_is_the_confs_fault(
     assert raised.value.field == f"data.train.{kind}.connection"
 
 
+def test_a_directory_that_became_a_link_since_it_was_pinned_is_not_read(
+    settings: PlatformSettings, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    (tmp_path / "lake" / "churn").mkdir(parents=True)
+    files = settings.files.model_copy(update={"read": (str(tmp_path / "lake"),)})
+    settings = settings.model_copy(update={"files": files})
+    request = make_request("extract", data={"train": {"file": {"uri": f"file://{tmp_path}/lake/churn/"}}})
+    secrets_for(request, settings)
+    (tmp_path / "lake" / "churn").rmdir()
+    (tmp_path / "lake" / "churn").symlink_to("/etc")
+    with pytest.raises(UserFault, match="leads out") as raised:
+        secrets_for(request, settings)
+    assert raised.value.field == "data.train.file.uri"
+
+
 INDEXES = {"indexes": [{"url": "https://pypi.example/simple/", "connection": "pypi"}]}
 
 
