@@ -140,9 +140,13 @@ def test_data_in_quarantine_may_be_mended(lake: Lake):
     first = snapshot_of(lake.extract())
     note = Quarantine(suite="s.json", channel="train", run_id="churn-1", at=now(), failed=())
     lake.ground.store.overwrite(layout.quarantine(first.digest), note.canonical())
+    unchanged = lake.extract()
+    assert (snapshot_of(unchanged).digest, unchanged.warnings) == (first.digest, ())
     lake.write("a.csv", "x\n3\n4\n")
-    mended = snapshot_of(lake.extract())
+    result = lake.extract()
+    mended = snapshot_of(result)
     assert (mended.reused, mended.rows) == (False, 3)
+    assert "read other data as of the same moment" in result.warnings[0]
     lake.write("a.csv", "x\n5\n6\n7\n")
     assert "is replaced: a.csv" in lake.extract().error.message
 

@@ -39,6 +39,7 @@ class Proof:
         self._bound = pinned.query is None or pinned.query.time_bound
         self._note = earlier.of_moment() if self._bound else None
         self._before = self._note and earlier.document(self._note)
+        self._aside = (self._note, self._before)
         if self._before and earlier.quarantine(self._before):
             self._note = self._before = None
 
@@ -46,6 +47,13 @@ class Proof:
     def is_first(self) -> bool:
         """Whether nothing was given before."""
         return self._before is None
+
+    def mended(self, document: DatasetSnapshot) -> ExtractionNote | None:
+        """Return what was given before, where that is in quarantine and what is given now is not the same."""
+        note, before = self._aside
+        if self._before or not before or tree_digest(before.files) == tree_digest(document.files):
+            return None
+        return note
 
     def check_state(self, state: SourceState) -> None:
         """Hold what the source says that it has against what it had.

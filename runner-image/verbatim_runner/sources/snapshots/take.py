@@ -75,6 +75,11 @@ def _take(context: StageContext, channel: str, pinned: PinnedChannel) -> Snapsho
         proof.check_state(state)
         document = proof.check_rows(taken, context.store, context.work_dir)
         _say(context, channel, document, "" if document is taken else ", the same rows as before")
+    if note := proof.mended(document):
+        context.warn(
+            f"{channel}: the run {note.run_id} read other data as of the same moment; that is in quarantine, as it did "
+            "not meet a suite, and the source has changed since"
+        )
     stored = context.store.put_bytes(document.canonical(), f"{channel}.json")
     earlier.remember(state, stored, run_id=context.request.run_id, at=asked_at, first=proof.is_first)
     return _reference(pinned, document, stored.sha256, reused=known is not None)
