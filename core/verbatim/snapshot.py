@@ -27,7 +27,9 @@ class SourceState(Document):
     objects: tuple[SourceObject, ...] = Field((), description="of a source of files, sorted by path")
     rows: int | None = Field(None, description="of a query, where the server was asked")
     fingerprint: str | None = Field(
-        None, description="of a query: a sum over its rows that does not depend on their order; None: never the same"
+        None,
+        description="of a query: how it was made, a colon, and a sum over its rows that does not depend on their "
+        "order; None: never the same",
     )
 
 

@@ -27,7 +27,9 @@ def objects_as_of(there: Sequence[SourceObject], as_of: datetime, name: str, *, 
     """
     objects = sorted((item for item in there if item.modified_at <= as_of), key=lambda item: item.path)
     if there and not objects:
-        message = f"{name} holds {len(there)} objects, and all are newer than the run's as_of, {as_of.isoformat()}"
+        message = (
+            f"{name} holds nothing as old as the run's as_of, {as_of.isoformat()}: its objects ({len(there)}) are newer"
+        )
         raise UserFault(message, field=field)
     if not objects:
         message = f"{name} holds no data; expected at least one object. Check the bucket, the prefix and its spelling"

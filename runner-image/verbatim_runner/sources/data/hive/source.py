@@ -129,7 +129,8 @@ class HiveData:
         asked = statements.fingerprint(self._statement, table.columns, is_spark=session.is_spark)
         ((rows, total, squares),) = self._rows_of(session, asked)
         digest = statements.columns_digest(table.columns)
-        return SourceState(rows=rows, fingerprint=f"hash:{digest}:{total or 0}:{squares or 0}")
+        made_by = statements.SPARKS_HASH if session.is_spark else statements.HIVES_HASH
+        return SourceState(rows=rows, fingerprint=f"{made_by}:{digest}:{total or 0}:{squares or 0}")
 
     def _rows_of(self, session: HiveSession, statement: str) -> list[tuple[Any, ...]]:
         """Return the few rows of a statement."""

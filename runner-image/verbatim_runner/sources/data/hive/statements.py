@@ -10,6 +10,8 @@ from verbatim.data.sql.parts import split_with
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SPARKS_HASH, HIVES_HASH = "spark-hash-1", "hive-hash-1"
+"""How a fingerprint was made: its first word. What changes the sums changes it, or old data seems to have moved."""
 _PRIME = 2**31 - 1
 _UNHASHABLE = ("variant", "geography", "geometry")
 

@@ -53,6 +53,7 @@ class SqlData:
         self.name = f"the query on {source.connection}"
         self.field = f"data.{channel}.sql.query"
         self._dialect = dialect_of(login, database_file, field=f"data.{channel}.sql.connection")
+        self._made_by = f"{login.kind}-sums-1"  # another word where the same rows would have other sums
         self._secrets = [secret.get_secret_value() for secret in (login.password, login.extra) if secret]
         values = {name: self._dialect.value(_plain(value)) for name, value in query.values.items()}
         self._query = Query(query.statement, values, self.field)
@@ -66,7 +67,8 @@ class SqlData:
             connection = self._begin()
             self._table = table = self._dialect.describe(connection, self._query)
             _demand_names(table.schema, field=self.field)
-            return SourceState(rows=table.rows, fingerprint=table.fingerprint)
+            fingerprint = table.fingerprint and f"{self._made_by}:{table.fingerprint}"
+            return SourceState(rows=table.rows, fingerprint=fingerprint)
 
     def fetch(self, state: SourceState, sink: DataSink) -> None:
         """Read the rows in the state's own transaction, a few thousand at a time.
