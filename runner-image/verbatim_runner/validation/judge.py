@@ -5,6 +5,7 @@ There is no data context, so nothing is kept but the results, and nobody is told
 
 from __future__ import annotations
 
+import decimal
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +77,21 @@ def _plain(result: Any) -> Result:
     """Return a result as JSON values; NaN is no JSON: what remains of it is written as text."""
     for name in _LEFT_OUT:
         (result.result or {}).pop(name, None)
+    result.result = _without_decimals(result.result)
     plain: Result = json.loads(json.dumps(result.to_json_dict(), default=as_json), parse_constant=str)
     plain["expectation_config"]["kwargs"].pop("batch_id", None)
     plain |= {"success": bool(result.success), "result": plain.get("result") or {}}
     if message := raised(plain):
         plain["exception_info"] = {"raised_exception": True, "exception_message": message}
     return plain
+
+
+def _without_decimals(values: Any) -> Any:
+    """Return values with floats for decimals, as Great Expectations makes them, which looks through the stack at each."""
+    if isinstance(values, decimal.Decimal):
+        return float(values)
+    if isinstance(values, dict):
+        return {name: _without_decimals(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_without_decimals(value) for value in values]
+    return values
