@@ -87,7 +87,7 @@ def _plain(result: Any) -> Result:
 
 
 def _without_decimals(values: Any) -> Any:
-    """Return values with floats for decimals, as Great Expectations makes them, which looks through the stack at each."""
+    """Return values with floats for decimals, as Great Expectations makes them; it walks the whole stack for each."""
     if isinstance(values, decimal.Decimal):
         return float(values)
     if isinstance(values, dict):
