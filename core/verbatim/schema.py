@@ -59,6 +59,10 @@ An unknown key is an error. At the top level `null` stands for "not given", exce
 run makes no model. Names (of experiments, channels and models) are {names}.
 [conf.schema.json](conf.schema.json) is the same as a JSON Schema, for editors.
 
+What it means is said elsewhere: [code](code.md), [how it starts](starting.md), [its environment](environments.md),
+[data](data.md) with its [sources](sources.md), [queries](queries.md), [samples](samples.md),
+[validation](validation.md) and [waiting](waiting.md), [metrics](metrics.md), [outputs](outputs.md).
+
 ```json
 {example}
 ```
