@@ -80,7 +80,7 @@ class Awaiting:
         self._judge(waits)
         first = self.answer.place + 1 if self.answer else 0
         for place, wait in enumerate(waits[first:], first):
-            if not is_there(wait):
+            if not self._is_there(wait, place):
                 self.log.info(
                     "waiting for %s, at most %s, and looking every %s", described(wait), wait.timeout, wait.every
                 )
@@ -90,6 +90,13 @@ class Awaiting:
         if self.answer and request.as_of and request.as_of < ended:
             self.log.warning("as_of is %s: what came since then, while the run waited, is no part of it", request.as_of)
         return ended
+
+    @staticmethod
+    def _is_there(wait: WaitRequest, place: int) -> bool:
+        try:
+            return is_there(wait)
+        except UserFault as error:
+            raise UserFault(error.message, field=f"wait_for.{place}") from None
 
     def _judge(self, waits: tuple[WaitRequest, ...]) -> None:
         """Raise what the triggerer's answer says, unless it found what was waited for."""

@@ -6,6 +6,7 @@ A statement names only what the conf names, quoted; messages never hold what a c
 from __future__ import annotations
 
 from contextlib import closing
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from verbatim.connections import DATA_KINDS
@@ -15,6 +16,8 @@ from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim_operators.credentials import read_connection
 
 if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
     from verbatim.channels import HiveWait, S3Wait, WaitRequest
 
 _REFUSED = "Bad status"
@@ -34,7 +37,7 @@ def is_there(wait: WaitRequest) -> bool:
     found = read_connection(name).kind
     if found not in wanted:
         message = f"expected a connection of type {' or '.join(wanted)}; {name!r} is of type {found!r}"
-        raise UserFault(message, field="wait_for")
+        raise UserFault(message)
     if wait.s3:
         return _object_is_there(wait.s3, described(wait))
     assert wait.hive is not None  # a wait has the one or the other
@@ -50,16 +53,38 @@ def _object_is_there(place: S3Wait, name: str) -> bool:
     try:
         if "*" in key:
             return bool(hook.check_for_wildcard_key(key, bucket))
-        return bool(hook.check_for_key(key, bucket))
+        if hook.check_for_key(key, bucket):
+            return True
+        _demand_bucket(hook, bucket, name)
     except ClientError as error:
         answer = error.response.get("Error", {})
         code, status = answer.get("Code"), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         said = f"{name} cannot be looked for with the connection {place.connection!r}: {code} {answer.get('Message')}"
         if 400 <= status < 500 and status != 429:
-            raise UserFault(said, field="wait_for") from None
+            raise UserFault(said) from None
         raise PlatformFault(said) from None
     except BotoCoreError as error:
         raise PlatformFault(f"{name} cannot be looked for: {type(error).__name__}") from None
+    return False
+
+
+def _demand_bucket(hook: S3Hook, bucket: str, name: str) -> None:
+    """Refuse a bucket that is not there: what is said of a key does not tell. Who may not ask for it goes on waiting.
+
+    Raises:
+        UserFault: It is not there.
+        ClientError: The server answers something else.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - takes time to load
+
+    try:
+        hook.get_conn().head_bucket(Bucket=bucket)
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == HTTPStatus.NOT_FOUND:
+            raise UserFault(f"{name} cannot be looked for: there is no bucket {bucket!r}") from None
+        if status != HTTPStatus.FORBIDDEN:
+            raise
 
 
 def _partition_is_there(place: HiveWait, name: str) -> bool:
@@ -74,11 +99,11 @@ def _partition_is_there(place: HiveWait, name: str) -> bool:
             return bool(cursor.fetchall())
     except Error as error:
         said = f"{name} cannot be looked for with the connection {place.connection!r}: {_said(error)}"
-        raise UserFault(said, field="wait_for") from None
+        raise UserFault(said) from None
     except (TException, OSError) as error:
         if _REFUSED in str(error):
             said = f"{name} cannot be looked for: the server refuses the login of the connection {place.connection!r}"
-            raise UserFault(said, field="wait_for") from None
+            raise UserFault(said) from None
         raise PlatformFault(f"{name} cannot be looked for: {type(error).__name__}, no answer of the server") from None
 
 

@@ -145,9 +145,12 @@ class TestObjects:
             task.until_there(wait, answer=Answer(0, event))
         assert failed.value.field == "wait_for.0"
 
-    def test_a_bucket_that_is_not_there_fails_at_once(self, task: Task, lake: Any):
-        with pytest.raises(UserFault, match="no-such-bucket"):
-            task.until_there(s3_wait("s3://no-such-bucket/*"))
+    @pytest.mark.parametrize(("key", "said"), [("*", "NoSuchBucket"), ("dt=1/_SUCCESS", "no bucket 'no-such-bucket'")])
+    def test_a_bucket_that_is_not_there_fails_at_once(self, task: Task, lake: Any, key: str, said: str):
+        lake("there")
+        with pytest.raises(UserFault, match=said) as refused:
+            task.until_there(s3_wait(f"s3://{lake.bucket}/there"), s3_wait(f"s3://no-such-bucket/{key}"))
+        assert refused.value.field == "wait_for.1"
         assert task.deferred == []
 
     def test_a_server_that_is_gone_is_asked_again_and_named_at_the_end(
