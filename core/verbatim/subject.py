@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from verbatim.data.datasets import find_dataset
+from verbatim.data.datasets import DIGEST, find_dataset
 from verbatim.errors import NotFound, UserFault
 from verbatim.lineage import extractions_that_read, lineage_of_data, lineage_of_model, lineage_of_run
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 SubjectKind = Literal["run", "model", "dataset"]
 KINDS: frozenset[SubjectKind] = frozenset(("run", "model", "dataset"))
 FORMS = "a run, MODEL, MODEL:VERSION, MODEL@ALIAS, a snapshot's digest, RUN:CHANNEL, a table or a URI"
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _SHOWN = 10
 
 
@@ -102,7 +100,7 @@ class Subjects:
     def _part(self, name: str, kinds: Collection[SubjectKind]) -> list[Subject]:
         """Return the snapshot whose digest, and the run whose id, has this beginning (a run's also this end)."""
         found = []
-        if "dataset" in kinds and _DIGEST.fullmatch(name) and self._catalog.extractions_into(name):
+        if "dataset" in kinds and DIGEST.fullmatch(name) and self._catalog.extractions_into(name):
             found.append(self._channel(name))
         if "run" in kinds:
             with suppress(NotFound):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from verbatim.store import Store
 
 FORMS = "a snapshot's digest (8 characters of it are enough), RUN:CHANNEL, or RUN where it has one channel"
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+DIGEST = re.compile(r"[0-9a-f]{8,64}")
+"""The beginning of one, or all of it."""
 _SHOWN = 5
 
 
@@ -51,7 +52,7 @@ def find_dataset(store: Store, catalog: Catalog, name: str, find_run: Callable[[
         UserFault: The name could mean several.
     """
     run, _, channel = name.partition(":")
-    if not channel and _DIGEST.fullmatch(name) and (found := _by_digest(store, catalog, name)):
+    if not channel and DIGEST.fullmatch(name) and (found := _by_digest(store, catalog, name)):
         return found
     try:
         run_id = find_run(run)
