@@ -46,7 +46,7 @@ Parameter = Scalar | list[Any] | dict[str, Any]
 def _relative(path: str) -> str:
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts:
-        raise ValueError("a relative path inside the code, without '..'")
+        raise ValueError("a relative path without '..'")
     return str(parts)
 
 

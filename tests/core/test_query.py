@@ -322,6 +322,7 @@ def test_a_refusal_says_where_and_what_to_do() -> None:
     assert "line 2, column 2" in refusal("SELECT 1\n ; DROP TABLE t")
     assert "${…}" in refusal("SELECT '${x}'")
     assert "at line 3" in refusal("SELECT a\nFROM t\nWHERE )")
+    assert "no Jinja" in refusal("SELECT a FROM t {% if parameters.x %} WHERE ts < {{ as_of }} {% endif %}")
 
 
 def test_a_query_that_only_names_what_the_platform_parses_with_is_as_any_other() -> None:

@@ -79,7 +79,8 @@ def parse(text: str, tokens: dict[str, list[Token]], field: str) -> exp.Expr:
             trees = Reader.get_or_raise(name).parser(error_level=ErrorLevel.IMMEDIATE).parse(own, text)
         except ParseError as error:
             first = error.errors[0] if error.errors else {}
-            faults.append(f"{first.get('description') or 'not understood'} at line {first.get('line') or 1}")
+            what, line = first.get("description") or "not understood", first.get("line") or 1
+            faults.append(f"what cannot be read as one: {what} at line {line}")
         except RecursionError:
             faults.append("too deeply nested")
         else:

@@ -119,6 +119,8 @@ def _unfit_in(span: Span, dialect: Dialect) -> Iterator[tuple[int, str]]:
     elif span.kind == "code":
         if match := re.search(_UNFIT[dialect], span.text):
             yield match.start(), "a query without variables, parameters and backslashes outside of quotes"
+        if match := re.search(r"\{%|%\}", span.text):
+            yield match.start(), "a query without {% … %}: templates are no Jinja, each {{ … }} is one value"
         for place, char in enumerate(span.text):
             if char not in BLANK and (unicodedata.category(char)[0] in "CZ" or char.isspace()):
                 yield place, f"plain white space, not {unicodedata.name(char, f'U+{ord(char):04X}')}"
