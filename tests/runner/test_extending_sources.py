@@ -89,7 +89,7 @@ def test_the_pages_source_knows_what_is_newer_than_the_moment(ground, path, web_
     web_server.modified_at = 1.9e9
     error = ground.run(ground.request("extract", CONF)).error
     assert (error.kind, error.field) == ("user", "data.train.http.url")
-    assert "newer than the run's as_of" in error.message
+    assert "nothing as old as the run's as_of" in error.message
 
 
 def test_the_pages_source_says_what_is_not_there(ground, path):
