@@ -182,7 +182,7 @@ def test_a_file_of_unknown_format_leaves_the_rows_unknown(ground, write_tree):
 
 @pytest.mark.parametrize(("files", "as_of", "said"), [
     ({}, None, "holds no data"),
-    ({"a.csv": "x\n1\n"}, "2001-01-01T00:00:00Z", "newer than the run's as_of"),
+    ({"a.csv": "x\n1\n"}, "2001-01-01T00:00:00Z", "nothing as old as the run's as_of"),
 ])  # fmt: skip
 def test_nothing_to_read_is_the_users_fault_and_names_the_field(ground, write_tree, files, as_of, said):
     result = ground.run(ground.request("extract", file_conf(write_tree(files), as_of=as_of)))
