@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["platform_fixture", "code_servers", "hive_server", "mysql_server", "runner.stages_in_containers"]
 
-SHARED = re.compile(r"\bmark\.(airflow|compose|docker)\b")
+SHARED = {"platform": r"\bmark\.(airflow|compose)\b", "containers": r"\bmark\.docker\b", "hive": r"\bhive_server\b"}
 NOT_TRIED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 Unavailable = Callable[[str, str, str], NoReturn]
@@ -49,19 +49,23 @@ def unavailable(pytestconfig: pytest.Config) -> Unavailable:
     return call
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Give a process of several a main file: pyspark takes one without for its own doctests, and ends it."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        main.__file__ = __file__
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share the tests by files; those that share a platform, the engine's containers or a HiveServer2 are for one process."""
+    """Share the tests by files; those that share a platform, the engine or a HiveServer2 are for one process each."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             source = _source(config.rootpath / file)
-            if SHARED.search(source):
-                return "platform"
-            return "hive" if "hive_server" in source else file
+            return next((name for name, pattern in SHARED.items() if re.search(pattern, source)), file)
 
     return Scheduler(config, log)
 

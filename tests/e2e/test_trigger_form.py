@@ -70,7 +70,8 @@ def _trigger_by_hand(page: Page, platform: Platform, api: AirflowApi, code: Path
 def _spec(platform: Platform, run_id: str) -> dict[str, Any]:
     """Return a run's spec but for the moment that it was asked at."""
     spec = json.loads((platform.verbatim.home / "store" / "runs" / run_id / "spec.json").read_text())
-    del spec["as_of"]
+    for name in ("as_of", "interval_start", "interval_end"):
+        del spec[name]
     return spec
 
 
