@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -57,7 +58,7 @@ class Store:
         self._objects = open_object_store(url, credentials)
         self._download = Download(self._objects)
 
-    @property
+    @cached_property
     def local_root(self) -> Path | None:
         """The directory of a local store, else None."""
         return local_directory(self.url)

@@ -119,7 +119,10 @@ class Download:
                 yield first
                 yield from self._parts(source, range(PART_BYTES, size, PART_BYTES), size)
                 return
-        yield from self._stream(source)
+        if size <= CHUNK_BYTES:
+            yield from source.chunks()  # another thread would cost more than it saves
+        else:
+            yield from self._stream(source)
 
     def _stream(self, source: _Source) -> Iterator[memoryview]:
         """Yield the whole content, each piece while the next is on its way."""
