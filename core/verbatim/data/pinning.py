@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
 from verbatim.channels import FileSource, HiveSource, S3Source, SqlSource
+from verbatim.connections import DATA_KINDS
 from verbatim.data.query import bind_query
 from verbatim.data.templates import fill_text
 from verbatim.errors import RequestError
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from verbatim.settings import PlatformSettings
     from verbatim.store import Store
 
-SQL_DIALECTS: dict[str, Dialect] = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
-"""By the type of the Airflow connection."""
 MAX_SUITE_BYTES = 4 * 1024 * 1024
 P = TypeVar("P", FileSource, S3Source)
 
@@ -132,10 +131,10 @@ class DataPinning:
         field = f"data.{channel}.sql"
         _raise(self._not_allowed(source.connection, field))
         connection = self.read_connection(source.connection)
-        dialect = SQL_DIALECTS.get(connection.kind)
-        if dialect is None:
-            expected = f"a connection of a type that can be read ({', '.join(SQL_DIALECTS)})"
+        if connection.kind not in DATA_KINDS["sql"]:
+            expected = f"a connection of a type that can be read ({', '.join(DATA_KINDS['sql'])})"
             raise RequestError([Problem(field=f"{field}.connection", expected=expected, got=repr(connection.kind))])
+        dialect = cast("Dialect", connection.kind)  # the databases' dialects are named as their connections' types
         query = self._bound(source.query, dialect, channel, f"{field}.query")
         if dialect != "sqlite":
             return query, None

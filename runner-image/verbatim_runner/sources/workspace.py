@@ -74,7 +74,7 @@ def place_snapshot(context: StageContext, snapshot: SnapshotRef, target: Path) -
     Returns:
         The snapshot's document.
     """
-    return _place(context, {"": snapshot}, target)[""]
+    return place_snapshots(context, {"": snapshot}, target)[""]
 
 
 def place_snapshots(
@@ -84,10 +84,6 @@ def place_snapshots(
 
     The link is above the channels, so that programs which do not follow links find all files below it.
     """
-    return _place(context, snapshots, target)
-
-
-def _place(context: StageContext, snapshots: Mapping[str, SnapshotRef], target: Path) -> dict[str, DatasetSnapshot]:
     documents = {
         name: DatasetSnapshot.parse(context.store.get_blob(ref.document), source=f"snapshot {ref.digest}")
         for name, ref in snapshots.items()

@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from verbatim.errors import PlatformFault, UserFault, first_line
 from verbatim.paths import local_path
 from verbatim.store import open_object_store
+from verbatim.store.transfer import Download, Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from verbatim.stage import S3Credentials
 
-CHUNK_BYTES = 8 << 20
 _HIDDEN = ("_", ".")
 
 
@@ -60,6 +60,7 @@ class ExportDirectory:
             PlatformFault: They cannot be read.
         """
         store = open_object_store(self.uri, self._credentials)
+        download = Download(store)
         paths: list[Path] = []
         try:
             found = [item for batch in obstore.list(store) for item in batch]
@@ -67,12 +68,9 @@ class ExportDirectory:
                 if not item["size"] or any(part.startswith(_HIDDEN) for part in item["path"].split("/")):
                     continue
                 paths.append(target / f"{len(paths):05d}.parquet")
-                with paths[-1].open("wb") as out:
-                    for chunk in obstore.get(store, item["path"]).stream(min_chunk_size=CHUNK_BYTES):
-                        out.write(chunk)
-                if paths[-1].stat().st_size != item["size"]:
-                    raise PlatformFault(f"{item['path']} in {self.uri} did not come as a whole")
-        except (BaseError, OSError) as error:
+                with paths[-1].open("wb", buffering=0) as out:
+                    download.write(item["path"], item["size"], out.fileno(), ())
+        except (BaseError, OSError, Truncated) as error:
             message = f"what the Hive server wrote to {self.uri} cannot be read: {first_line(error)}"
             raise PlatformFault(message) from None
         return paths
